@@ -1,0 +1,361 @@
+"""Handlers compiled to chains, and the runners that need no event loop.
+
+Rule: what a handler is (plain, blocking, coroutine; its timeout; what its failure means) is
+decided once, when its plugin is loaded. A runner never inspects a function or a result for it.
+
+A chain is a tuple of handlers in the order of ``config/plugins``. The first result other than
+DECLINED ends it. A handler that raises, or returns what is no result, is logged and counts as its
+``on_error``, which is DECLINED unless the plugin's line says otherwise.
+"""
+
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from enum import Enum
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, cast
+
+from qpsmtpd.constants import DECLINED, LOGCRIT, LOGDEBUG, LOGERROR, LOGWARN, Result
+from qpsmtpd.hooks.spec import HOOKS, Hook
+from qpsmtpd.hooks.verdict import PASS, Verdict, read
+
+if TYPE_CHECKING:
+    from qpsmtpd.logger import Logger
+
+__all__ = [
+    "Chain",
+    "Chains",
+    "Handler",
+    "HookCall",
+    "Kind",
+    "Suspended",
+    "ask",
+    "resume",
+    "run",
+    "run_blocking",
+    "step",
+]
+
+
+class Kind(Enum):
+    """How a handler is to be called."""
+
+    PLAIN = "plain"  #: computes and returns
+    BLOCKING = "blocking"  #: waits in system calls or libraries; a thread of its own in a loop
+    COROUTINE = "coroutine"  #: awaits services or asyncio
+
+
+class Handler:
+    """One plugin's answer to one hook."""
+
+    __slots__ = ("call", "eager", "hook", "inline", "kind", "on_error", "plugin", "timeout")
+
+    def __init__(
+        self,
+        plugin: str,
+        hook: Hook,
+        call: Callable[..., Any],
+        kind: Kind = Kind.PLAIN,
+        *,
+        timeout: float | None = None,
+        on_error: Result = DECLINED,
+        eager: bool = False,
+    ) -> None:
+        """Describe a handler.
+
+        Args:
+            plugin: registered name of its plugin.
+            hook: the hook it answers.
+            call: bound method or function; takes the hook's arguments.
+            kind: how to call it.
+            timeout: seconds it may take; None for the hook's own default.
+            on_error: what a failure counts as.
+            eager: for a coroutine that awaits nothing but services: it may be stepped outside
+                a task until it really has to wait.
+        """
+        self.plugin = plugin
+        self.hook = hook
+        self.call = call
+        self.kind = kind
+        self.timeout = hook.timeout if timeout is None else timeout
+        self.on_error = on_error
+        self.eager = eager
+        self.inline = kind is Kind.PLAIN
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.value} handler {self.plugin} {self.hook.method}>"
+
+
+Chain = tuple[Handler, ...]
+
+
+class Chains(dict[str, Chain]):
+    """The chain of every hook, by name; frozen by convention once built.
+
+    Attributes:
+        slow: seconds a plain handler may keep an event loop before it is named in the log.
+    """
+
+    slow = 0.05
+
+    def __init__(self, handlers: Iterable[Handler] = ()) -> None:
+        super().__init__()
+        found: dict[str, list[Handler]] = {name: [] for name in HOOKS}
+        for handler in handlers:
+            found[handler.hook.name].append(handler)
+        self.update((name, tuple(chain)) for name, chain in found.items())
+
+
+class Suspended:
+    """A coroutine that was stepped once and has to wait; awaiting this carries on with it."""
+
+    __slots__ = ("_coroutine", "_yielded")
+
+    def __init__(self, coroutine: Generator[Any, Any, Any], yielded: object) -> None:
+        self._coroutine = coroutine
+        self._yielded = yielded
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        coroutine, yielded = self._coroutine, self._yielded
+        try:
+            while True:
+                try:
+                    sent = yield yielded
+                except BaseException as error:  # noqa: BLE001 - passed on, whatever it is
+                    yielded = coroutine.throw(error)
+                else:
+                    yielded = coroutine.send(sent)
+        except StopIteration as stop:
+            return stop.value
+
+
+class HookCall:
+    """A chain that has to wait: a driver runs what is left of it, and hands the verdict in."""
+
+    __slots__ = ("arguments", "chain", "chains", "connection", "hook", "pending", "watched")
+
+    def __init__(
+        self,
+        hook: str,
+        chains: Chains,
+        arguments: tuple[object, ...],
+        connection: Any,  # smtp.Connection, which this layer does not know
+        *,
+        watched: bool = False,
+        chain: Chain = (),
+    ) -> None:
+        """Prepare a call.
+
+        Args:
+            hook: name of the hook.
+            chains: all chains; observers are found there.
+            arguments: what each handler gets.
+            connection: whose log, results and trace are told.
+            watched: somebody wants to know of handlers that decline, too.
+            chain: handlers still to be asked.
+        """
+        self.hook = hook
+        self.chains = chains
+        self.chain = chain
+        self.arguments = arguments
+        self.connection = connection
+        self.watched = watched
+        self.pending: Suspended | None = None  #: the first of ``chain``, begun but not finished
+
+    def __repr__(self) -> str:
+        return f"<HookCall {self.hook} {[handler.plugin for handler in self.chain]}>"
+
+    def settle(self, handler: Handler, value: object) -> Verdict | None:
+        """Account for what *handler* returned.
+
+        Returns:
+            The verdict that ends the chain, or None when the next handler is to be asked.
+        """
+        verdict = read(value, handler.plugin)
+        if verdict is None:
+            text = f"Plugin {handler.plugin}, hook {self.hook} returned {value!r}"
+            self._log(LOGERROR, text, handler)
+            return self._unusable(handler)
+        if verdict.result is not DECLINED or self.watched:
+            self._report(handler, verdict)
+        return None if verdict.result is DECLINED else verdict
+
+    def fail(self, handler: Handler, error: BaseException) -> Verdict | None:
+        """Account for a handler that raised or took too long; returns as ``settle`` does."""
+        reason = str(error) or type(error).__name__
+        self._log(LOGCRIT, f"FATAL PLUGIN ERROR [{handler.plugin}]: {reason}", handler, error)
+        return self._unusable(handler)
+
+    def slow(self, handler: Handler, seconds: float) -> None:
+        """Name a plain handler that kept the event loop waiting."""
+        text = (
+            f"hook {self.hook} of plugin {handler.plugin} kept every session of this process "
+            f"waiting for {seconds * 1000:.0f} ms; mark the function @blocking, make it async, "
+            "or put offload=1 on the plugin's line"
+        )
+        self._log(LOGWARN, text, handler)
+
+    def _log(
+        self, level: int, text: str, handler: Handler, error: BaseException | None = None
+    ) -> None:
+        connection = self.connection
+        facts = {} if error is None else {"error": error}
+        connection.logger.log(
+            level, text, plugin=handler.plugin, hook=self.hook, connection=connection, **facts
+        )
+
+    def _unusable(self, handler: Handler) -> Verdict | None:
+        if handler.on_error is DECLINED:
+            return None
+        verdict = Verdict(handler.on_error, (), handler.plugin)
+        self._report(handler, verdict)
+        return verdict
+
+    def _report(self, handler: Handler, verdict: Verdict) -> None:
+        """Tell the results, the trace, the log and the observers."""
+        connection, result = self.connection, verdict.result
+        if result is not DECLINED:
+            connection.results.append((handler.plugin, self.hook, result))
+        if self.watched:
+            if connection.trace is not None:
+                connection.trace(self.hook, handler.plugin, verdict)
+            if connection.logger.threshold >= LOGDEBUG:
+                text = f"Plugin {handler.plugin}, hook {self.hook} returned {result.name}"
+                text = f"{text}, {verdict.text}" if verdict.lines else text
+                self._log(LOGDEBUG, text, handler)
+        observers = self.chains["deny" if result.refuses else "ok"]
+        if observers:
+            ask(observers, connection.logger, connection, handler.plugin, result, verdict.text)
+
+
+def run(
+    hook: str,
+    chains: Chains,
+    arguments: tuple[object, ...],
+    connection: Any,
+    watched: bool = False,  # noqa: FBT001, FBT002 - hot
+    chain: Chain | None = None,
+) -> Verdict | HookCall:
+    """Run a chain as far as nothing has to wait.
+
+    Args:
+        hook: name of the hook.
+        chains: all chains.
+        arguments: what each handler gets.
+        connection: whose log, results and trace are told.
+        watched: somebody wants to know of handlers that decline, too.
+        chain: handlers still to be asked; None for all of the hook's.
+
+    Returns:
+        The verdict, or what is left to be run where waiting is allowed.
+    """
+    left = chains[hook] if chain is None else chain
+    last = perf_counter()
+    for handler in left:
+        try:
+            if handler.inline:
+                value = handler.call(*arguments)
+            elif handler.eager:
+                coroutine = handler.call(*arguments)
+                try:
+                    yielded = coroutine.send(None)
+                except StopIteration as stop:
+                    value = stop.value
+                else:
+                    call = _left(hook, chains, arguments, connection, watched, left, handler)
+                    call.pending = Suspended(coroutine, yielded)
+                    return call
+            else:
+                return _left(hook, chains, arguments, connection, watched, left, handler)
+        except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
+            call = HookCall(hook, chains, arguments, connection, watched=watched)
+            verdict = call.fail(handler, error)
+            if verdict is not None:
+                return verdict
+        else:
+            now = perf_counter()
+            if now - last > chains.slow and handler.inline:
+                HookCall(hook, chains, arguments, connection).slow(handler, now - last)
+            last = now
+            if watched or (value is not None and value is not DECLINED):
+                call = HookCall(hook, chains, arguments, connection, watched=watched)
+                verdict = call.settle(handler, value)
+                if verdict is not None:
+                    return verdict
+    return PASS
+
+
+def _left(
+    hook: str,
+    chains: Chains,
+    arguments: tuple[object, ...],
+    connection: Any,
+    watched: bool,  # noqa: FBT001 - private
+    chain: Chain,
+    handler: Handler,
+) -> HookCall:
+    """Make the call of *handler* and those behind it."""
+    rest = chain[chain.index(handler) :]
+    return HookCall(hook, chains, arguments, connection, watched=watched, chain=rest)
+
+
+def resume(call: HookCall) -> Verdict | HookCall:
+    """Go on behind the first handler of a call, which has waited and declined."""
+    rest = call.chain[1:]
+    return run(call.hook, call.chains, call.arguments, call.connection, call.watched, rest)
+
+
+def step(awaitable: Awaitable[object]) -> object:
+    """Run a coroutine that never suspends to its end, without an event loop.
+
+    Raises:
+        RuntimeError: it tried to wait for something only an event loop can wait for.
+    """
+    coroutine = cast("Generator[object, None, object]", awaitable.__await__())
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    coroutine.close()
+    raise RuntimeError("a coroutine waited for an event loop where there is none")
+
+
+def run_blocking(call: HookCall, wait: Callable[[Awaitable[object]], object] = step) -> Verdict:
+    """Run what is left of a chain where waiting is allowed.
+
+    Args:
+        call: what is left.
+        wait: runs a coroutine to its end.
+    """
+    pending = call.pending
+    last = perf_counter()  # read by the watchdog, as is handler
+    for handler in call.chain:
+        try:
+            value = handler.call(*call.arguments) if pending is None else pending
+            if handler.kind is Kind.COROUTINE:
+                value = wait(value)
+        except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
+            verdict = call.fail(handler, error)
+        else:
+            verdict = call.settle(handler, value)
+        if verdict is not None:
+            return verdict
+        pending = None
+        last = perf_counter()  # noqa: F841 - read by the watchdog
+    return PASS
+
+
+def ask(chain: Chain, logger: "Logger", *arguments: object) -> Verdict:
+    """Run a chain of plain handlers that belongs to no session (config, parsers, post_fork)."""
+    for handler in chain:
+        try:
+            value = handler.call(*arguments)
+        except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
+            text = f"FATAL PLUGIN ERROR [{handler.plugin}]: {error}"
+            logger.log(LOGCRIT, text, plugin=handler.plugin, hook=handler.hook.name, error=error)
+            continue
+        verdict = read(value, handler.plugin)
+        if verdict is None:
+            text = f"Plugin {handler.plugin}, hook {handler.hook.name} returned {value!r}"
+            logger.log(LOGERROR, text, plugin=handler.plugin, hook=handler.hook.name)
+        elif verdict.result is not DECLINED:
+            return verdict
+    return PASS
