@@ -1,0 +1,451 @@
+"""The session: bytes in, bytes and hook calls out (RFC 5321, RFC 2033).
+
+Rule: nothing here does I/O, knows the time or waits. A driver feeds what the client sent, asks for
+the next event, runs the hook calls it is given and sends what ``data_to_send`` returns, always
+before it waits for anything. Each command is a generator; a hook is a ``yield`` in it, so that the
+code reads from top to bottom.
+"""
+
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from qpsmtpd.constants import DONE, LOGDEBUG, LOGINFO, LOGNOTICE
+from qpsmtpd.hooks.chain import Chains, HookCall, run
+from qpsmtpd.hooks.verdict import PASS, Verdict
+from qpsmtpd.smtp import proxy
+from qpsmtpd.smtp.command import COMMANDS, JUNK, UNRECOGNIZED
+from qpsmtpd.smtp.connection import Connection
+from qpsmtpd.smtp.data import REJECT
+from qpsmtpd.smtp.input import Input
+from qpsmtpd.smtp.reply import REPLIES, Answer, Fixed, encode, encode_line, fixed
+from qpsmtpd.smtp.settings import SessionSettings
+from qpsmtpd.smtp.state import CLOSED, FLUSH, NEED_DATA, Event, Goodbye, Script, State
+from qpsmtpd.smtp.transaction import Transaction
+
+if TYPE_CHECKING:
+    from qpsmtpd.smtp.content import Receiver
+
+__all__ = ["Session"]
+
+_TIMEOUT: Final = fixed(421, "4.4.2", "Connection Timed Out")
+_TOO_LONG: Final = fixed(421, "4.3.2", "Session has lasted too long, bye")
+_SHUTDOWN: Final = fixed(421, "4.3.2", "Service shutting down, please try again")
+_LINE_TOO_LONG: Final = fixed(500, "5.5.6", "Command line too long")
+_BARE: Final = fixed(
+    500, "5.5.2", "A line ends in CRLF; this one has a bare CR or LF (RFC 5321 section 2.3.8)"
+)
+_OVERCROWDED: Final = fixed(421, "4.7.0", "Too many connections from your address, try later")
+_TOO_MANY_ERRORS: Final = fixed(421, "4.7.0", "Too many errors, bye")
+_TOO_MUCH_JUNK: Final = fixed(421, "4.7.0", "Too many commands that bring no mail, bye")
+_READY: Final = State.READY
+_OVER: Final = State.CLOSED
+#: octets of replies after which the driver is asked to send them before more commands are read
+_OUTPUT_MARK: Final = 32768
+
+
+class Session:
+    """One SMTP or LMTP session.
+
+    ``connection`` and ``state`` are for everybody to read; so are ``counts`` and ``refusals``, by
+    verb in lower case, for the summary in the log.
+    """
+
+    __slots__ = (
+        "_enhanced",
+        "_out",
+        "_results",
+        "_script",
+        "_stop",
+        "_verbose",
+        "bad_recipients",
+        "call",
+        "chains",
+        "connection",
+        "counts",
+        "errors",
+        "input",
+        "junk",
+        "messages",
+        "receiver",
+        "refusals",
+        "settings",
+        "state",
+        "steps",
+        "time_limit",
+        "transaction",
+        "verb",
+        "watched",
+    )
+
+    def __init__(self, connection: Connection, chains: Chains, settings: SessionSettings) -> None:
+        self.connection = connection
+        self.chains = chains
+        self.settings = settings
+        self.state = State.GREETING
+        self.transaction: Transaction | None = None
+        self.receiver: Receiver | None = None  # of a message that comes in chunks
+        self.call: Any = None  #: the hook call that has to wait
+        self.verb = ""  # command being served
+        self.counts: dict[str, int] = {}
+        self.refusals: dict[str, int] = {}
+        self.errors = self.junk = self.bad_recipients = self.messages = 0
+        self.steps = 0  #: grows whenever the client has done what it was waited for
+        self.time_limit = settings.command_timeout  #: seconds it may take for the next step
+        self.input = Input()
+        self._stop: Fixed | None = None
+        self._enhanced = False
+        self._out = b""
+        self._verbose = connection.logger.threshold >= LOGINFO
+        #: handlers that decline are of interest, too
+        self.watched = bool(
+            chains["ok"] or connection.trace or connection.logger.threshold >= LOGDEBUG
+        )
+        self._results = 0  # of the connection; those behind are the transaction's
+        connection.respond_with = self._respond
+        connection.peek = self.input_pending
+        self._script = self._run()
+
+    # What a driver calls
+
+    def feed(self, data: bytes) -> None:
+        """Add octets from the client; empty ones mean that no more will come."""
+        self.input.feed(data)
+
+    def next_event(self, verdict: Verdict | None = None) -> Event:
+        """Advance as far as the octets at hand allow.
+
+        Args:
+            verdict: the answer to the ``HookCall`` returned before; else None.
+
+        Returns:
+            ``NEED_DATA``: feed more; ``FLUSH``: send what there is, then ask again; ``CLOSED``:
+            the session is over; or a ``HookCall``, whose verdict the next call must bring.
+        """
+        try:
+            return self._script.send(verdict)
+        except StopIteration:
+            return CLOSED
+
+    def data_to_send(self) -> bytes:
+        """Return the replies made since the last call."""
+        out, self._out = self._out, b""
+        return out
+
+    def timeout(self, *, session: bool = False) -> None:
+        """The client took too long; ``next_event`` will say goodbye. Not while a hook runs.
+
+        Args:
+            session: it is the whole session that lasted too long, not the wait.
+        """
+        self._stop = _TOO_LONG if session else _TIMEOUT
+
+    def shutdown(self) -> None:
+        """The server stops; say goodbye when no command is being served. Not while a hook runs."""
+        if self._stop is None:
+            self._stop = _SHUTDOWN
+
+    def abandon(self) -> Event:
+        """The client is gone, perhaps while a hook was run: end without the hook's verdict.
+
+        Returns:
+            What ``next_event`` returns: the calls of the closing hooks, then ``CLOSED``.
+        """
+        self.input.ended = True
+        if self.state is State.CLOSED:
+            return self.next_event(PASS)
+        try:
+            return self._script.throw(Goodbye())
+        except StopIteration:
+            return CLOSED
+
+    @property
+    def stopping(self) -> bool:
+        """True when the session was told to end and has not said goodbye yet."""
+        return self._stop is not None
+
+    @property
+    def interruptible(self) -> bool:
+        """True between commands, where ``shutdown`` takes effect at once."""
+        return self.state is not State.DATA and not self.verb
+
+    def input_pending(self) -> bool:
+        """True when octets were fed that no command has used yet."""
+        return self.input.pending
+
+    # What procedures call
+
+    def ask(self, hook: str, *arguments: object) -> Verdict | None:
+        """Run a chain, as far as nothing has to wait.
+
+        A procedure writes ``session.ask(...) or (yield session.call)``.
+
+        Returns:
+            The verdict; None when the driver has to run the rest, which is in ``call``.
+        """
+        chains = self.chains
+        if not chains[hook]:
+            return PASS
+        found = run(hook, chains, arguments, self.connection, self.watched)
+        if isinstance(found, HookCall):
+            self.call = found
+            return None
+        return found
+
+    def send(self, reply: Fixed) -> None:
+        """Send a reply that never changes."""
+        octets = reply[self._enhanced]
+        self._out += octets
+        if octets[0] >= 52:  # ord("4")
+            self._count_refusal(octets[0])
+        if self._verbose:
+            self._log_reply(octets)
+
+    def reply(self, code: int, status: str, *lines: str) -> None:
+        """Send a reply; *status* is used once the client knows enhanced status codes."""
+        utf8 = self.transaction is not None and "smtputf8" in self.transaction.mail_parameters
+        octets = encode(code, status, lines, enhanced=self._enhanced, utf8=utf8)
+        self._out += octets
+        if code >= 400:
+            self._count_refusal(octets[0])
+        if self._verbose:
+            self._log_reply(octets)
+
+    def say(self, code: int, status: str, text: str) -> None:
+        """Send a line in our own words; cheaper than ``reply``, which takes anything."""
+        octets = encode_line(code, status, text, enhanced=self._enhanced)
+        self._out += octets
+        if self._verbose:
+            self._log_reply(octets)
+
+    def send_raw(self, octets: bytes) -> None:
+        """Send a reply that was encoded elsewhere."""
+        self._out += octets
+        if self._verbose:
+            self._log_reply(octets)
+
+    def answer(self, hook: str, verdict: Verdict, **facts: str) -> Answer:
+        """Send what the reply table has for a verdict.
+
+        Args:
+            hook: its row.
+            verdict: its column, and the plugin's own text.
+            facts: for the placeholders of a default text.
+
+        Returns:
+            The cell. Its code is 0 when nothing was sent and the session goes on.
+        """
+        if verdict.result is DONE:
+            return Answer(1, close=hook == "quit")
+        cell = REPLIES[hook][verdict.result]
+        if verdict.lines:
+            if cell.code:
+                self.reply(cell.code, cell.status, *verdict.lines)
+        elif cell.code:
+            ready = cell.fixed
+            if ready is not None:
+                self.send(ready)
+            else:
+                self.reply(cell.code, cell.status, *_default(cell, facts))
+        return cell
+
+    def use_enhanced(self) -> None:
+        """From now on replies carry enhanced status codes."""
+        self._enhanced = self.settings.enhanced_status_codes
+
+    def more(self) -> Script[None]:
+        """Wait until more octets are there.
+
+        Raises:
+            Goodbye: there will be none.
+        """
+        if self.input.ended:
+            raise Goodbye
+        yield NEED_DATA
+        if self._stop is not None and (self._stop is not _SHUTDOWN or self.interruptible):
+            self._say_goodbye(self._stop)
+
+    def begin(self) -> Transaction:
+        """Begin a transaction; there is none before."""
+        transaction = Transaction(self.connection)
+        self.transaction = self.connection.transaction = transaction
+        self._results = len(self.connection.results)
+        return transaction
+
+    def reset(self) -> Script[None]:
+        """End the transaction, if there is one."""
+        transaction = self.transaction
+        if transaction is None:
+            return
+        try:
+            self.ask("reset_transaction", transaction) or (yield self.call)
+        finally:
+            self.receiver = None
+            self.transaction = self.connection.transaction = None
+            del self.connection.results[self._results :]
+            if transaction.message is not None:
+                transaction.message.close()
+            if self.state is not _OVER:
+                self.state = _READY
+
+    def allow(self, received: int | None) -> None:
+        """Set the time the client has, in all, for the message it is sending.
+
+        Args:
+            received: octets that have come so far; None when the message is complete.
+        """
+        settings = self.settings
+        if received is None:
+            self.time_limit = settings.command_timeout
+        elif settings.data_min_rate:
+            self.time_limit = settings.data_timeout + received / settings.data_min_rate
+        else:
+            self.time_limit = settings.data_timeout
+            self.steps += 1
+
+    def overcrowded(self) -> bool:
+        """Refuse a client that has too many connections; always True: the session ends."""
+        self.send(_OVERCROWDED)
+        return True
+
+    def greet(self) -> Script[bool]:
+        """Run the connect hooks and greet; returns True when the session is to end."""
+        self.state = State.GREETING
+        verdict = self.ask("connect", self.connection) or (yield self.call)
+        answer = self.answer("connect", verdict)
+        if answer.code == 0:
+            name = " LMTP " if self.connection.protocol == "LMTP" else " ESMTP "
+            self.reply(220, "", self.settings.greeting.replace(" ESMTP ", name, 1))
+        self.state = State.HELLO
+        return answer.close
+
+    # The session itself
+
+    def _run(self) -> Script[None]:
+        try:
+            if "proxy" in self.connection.rights:
+                yield from proxy.receive(self)
+            if not (yield from self.greet()):
+                yield from self._serve()
+            yield from self._part(left=False)
+        except Goodbye:
+            yield from self._part(left=True)
+
+    def _part(self, *, left: bool) -> Script[None]:
+        """Run the closing hooks, in the order of the original.
+
+        Args:
+            left: the client went without QUIT.
+        """
+        self.state = State.CLOSED
+        if left:
+            yield from self.reset()
+        self.ask("disconnect", self.connection) or (yield self.call)
+        yield from self.reset()
+        self.ask("post_connection", self.connection) or (yield self.call)
+
+    def _serve(self) -> Script[None]:
+        """Read commands and serve them until the session is to end."""
+        received, counts, limit = self.input, self.counts, self.settings.max_line
+        while True:
+            if self._stop is not None:
+                self._say_goodbye(self._stop)
+            line = received.line(limit)
+            if line is None:
+                if received.ended:
+                    raise Goodbye
+                yield NEED_DATA
+                continue
+            self.steps += 1
+            if line[-2:] == b"\r\n" and line.count(b"\r") == 1:
+                line = line[:-2]
+            elif self._objects(line):
+                if self._over_limit():
+                    return
+                continue
+            else:
+                line = line.rstrip(b"\r\n")
+            verb, _, argument = line.partition(b" ")
+            command = COMMANDS.get(verb.upper(), UNRECOGNIZED)
+            self.verb = name = command.name
+            self.connection.command_counter += 1
+            counts[name] = counts.get(name, 0) + 1
+            if self._verbose:
+                self._log_line(line)
+            refusal = command.refused.get(self.state)
+            if refusal is not None:
+                self.send(refusal)
+            elif (yield from command.procedure(self, verb, argument.strip(b" "))):
+                return
+            self.verb = ""
+            if name in JUNK:
+                self.junk += 1
+            if (self.errors or self.junk or self.bad_recipients) and self._over_limit():
+                return
+            if len(self._out) > _OUTPUT_MARK:
+                yield FLUSH
+
+    def _objects(self, line: bytes) -> bool:
+        """Refuse a line that was too long, or does not end as a line should."""
+        if not line:
+            self.send(_LINE_TOO_LONG)
+        elif self.settings.bare_newline == REJECT:
+            self.send(_BARE)
+        else:
+            return False
+        return True
+
+    def _say_goodbye(self, reply: Fixed) -> NoReturn:
+        self.send(reply)
+        raise Goodbye
+
+    def _over_limit(self) -> bool:
+        """Say goodbye to a client that made too many errors, or brings no mail."""
+        settings = self.settings
+        if (
+            0 < settings.max_errors <= self.errors
+            or 0 < settings.max_bad_recipients <= self.bad_recipients
+        ):
+            self.send(_TOO_MANY_ERRORS)
+        elif 0 < settings.max_junk <= self.junk:
+            self.send(_TOO_MUCH_JUNK)
+        else:
+            return False
+        return True
+
+    def _count_refusal(self, first: int) -> None:
+        self.refusals[self.verb] = self.refusals.get(self.verb, 0) + 1
+        if first == 53:  # ord("5"): for good
+            if self.verb == "rcpt":
+                self.bad_recipients += 1
+            else:
+                self.errors += 1
+
+    def _respond(self, code: int, lines: tuple[str, ...]) -> None:
+        """Send a plugin's own reply (``connection.respond``)."""
+        self.reply(code, "", *lines)
+
+    def _log_reply(self, octets: bytes) -> None:
+        for line in octets[:-2].split(b"\r\n"):
+            self.connection.log(LOGINFO, line.decode("utf-8", "replace"))
+
+    def _log_line(self, line: bytes) -> None:
+        text = line.decode("utf-8", "replace")
+        if self.verb == "auth":
+            text = " ".join([*text.split(" ")[:2], "<hidden credentials>"])
+        self.connection.log(LOGINFO, f"dispatching {text}")
+
+    def notice(self, text: str, verdict: str = "") -> None:
+        """Log something an operator may want to know of this session.
+
+        Args:
+            text: the line.
+            verdict: one word about what became of a message, for structured writers.
+        """
+        connection = self.connection
+        connection.logger.log(LOGNOTICE, text, connection=connection, verdict=verdict)
+
+
+def _default(cell: Answer, facts: dict[str, str]) -> list[str]:
+    text = cell.text
+    for name, value in facts.items():
+        text = text.replace("{" + name + "}", value)
+    return text.split("\n")
