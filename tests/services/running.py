@@ -1,0 +1,33 @@
+"""The ways a service's coroutine is run: to its end at once, in a task, or begun outside one."""
+
+import asyncio
+
+from qpsmtpd.hooks.chain import Suspended, step
+
+
+def run_in_task(coroutine):
+    return asyncio.run(coroutine)
+
+
+def run_stepped(coroutine):
+    """Begin outside a task, as the event-loop driver does, and finish inside one."""
+
+    async def main():
+        begun = asyncio.get_running_loop().create_future()
+
+        def begin():
+            assert asyncio.current_task() is None
+            try:
+                begun.set_result(Suspended(coroutine, coroutine.send(None)))
+            except StopIteration as stop:
+                begun.set_result(asyncio.sleep(0, stop.value))
+            except Exception as error:  # noqa: BLE001 - passed on
+                begun.set_exception(error)
+
+        asyncio.get_running_loop().call_soon(begin)
+        return await (await begun)
+
+    return asyncio.run(main())
+
+
+RUNNERS = {"blocking": step, "task": run_in_task, "stepped": run_stepped}
