@@ -1,0 +1,1 @@
+"""Plugins on ``logging``: each writes log events somewhere."""

@@ -1,0 +1,1 @@
+"""Plugins on ``queue``: each hands an accepted message to whoever keeps it."""
