@@ -1,0 +1,1 @@
+"""Deployment: who owns the processes, and where clients come from."""
