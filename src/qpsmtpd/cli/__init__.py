@@ -1,0 +1,1 @@
+"""The command ``qpsmtpd``: a module for each group of subcommands."""

@@ -1,0 +1,7 @@
+"""Placeholder."""
+
+from typing import Any
+
+
+def add_parsers(subparsers: Any) -> None:
+    """Add nothing yet."""
