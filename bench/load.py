@@ -62,7 +62,7 @@ WORK: Final[dict[str, Work]] = {
             50,
             4096,
             reuse=True,
-            least=1000,
+            least=500,
         ),
         Work(
             "c",

@@ -103,6 +103,9 @@ def settle(
 ) -> float:
     """Wait until a server has finished what it does after its last reply.
 
+    A reading is not made at one moment: a child reaped meanwhile may be missed or counted twice.
+    Two that agree were not spoilt by that, so a reading below the one before is no rest either.
+
     Args:
         read: returns the seconds used so far.
         quiet: seconds in which no more than one tick may be used.
@@ -116,7 +119,7 @@ def settle(
     for _ in range(max(1, round(limit / quiet))):
         sleep(quiet)
         now = read()
-        if now - last <= 1.5 / TICKS:
+        if abs(now - last) <= 1.5 / TICKS:
             return now
         last = now
     return last

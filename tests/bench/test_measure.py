@@ -55,6 +55,11 @@ def test_settle_waits_until_nothing_is_used_any_more():
     assert naps == [0.1] * 3
 
 
+def test_a_child_that_was_missed_is_no_rest():
+    readings = iter([5.0, 1.0, 5.0, 5.0])
+    assert measure.settle(lambda: next(readings), sleep=lambda _: None) == 5.0
+
+
 def test_settle_gives_up_on_a_server_that_never_rests():
     clock = iter(range(1000))
     naps = []

@@ -7,13 +7,12 @@ import tomllib
 import pytest
 
 from qpsmtpd.cli import configuration
-from qpsmtpd.config import Config
+from qpsmtpd.config import Config, Problem
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
     """Run a command line about the directory ``c``: exit code, output, errors."""
-    (tmp_path / "c").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QMAIL", f"{tmp_path}/qmail")
     monkeypatch.setenv("QPSMTPD_CONFIG", f"{tmp_path}/c")
@@ -22,7 +21,7 @@ def run(tmp_path, monkeypatch, capsys):
         parser = argparse.ArgumentParser()
         configuration.add_parsers(parser.add_subparsers(required=True))
         arguments = parser.parse_args(words)
-        code = arguments.function(arguments)
+        code = arguments.command(arguments)
         out, err = capsys.readouterr()
         return code, out, err.replace(f"{tmp_path}/", "")
 
@@ -31,54 +30,54 @@ def run(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def lay(tmp_path):
+    (tmp_path / "c").mkdir(exist_ok=True)
+
     def lay(**files):
         for name, content in files.items():
-            (tmp_path / "c" / name.replace("__", ".")).write_text(content)
+            (tmp_path / "c" / name).write_text(content)
 
     return lay
 
 
-def test_check_of_a_good_configuration(run, lay):
-    lay(me="mx.example.org")
-    assert run("check") == (0, "The configuration has no mistakes.\n", "")
+def test_no_mistakes_are_good_news(capsys):
+    assert configuration.report([], strict=True) == 0
+    assert capsys.readouterr() == ("The configuration has no mistakes.\n", "")
 
 
-def test_check_of_a_bad_one(run, lay):
+def test_mistakes_are_reported_and_counted(lay, tmp_path, capsys):
     lay(databytes="lots", mee="x")
-    code, out, err = run("check")
-    assert (code, out) == (1, "")
-    assert err.split("\n") == [
+    problems = configuration.check_settings(Config(directories=[f"{tmp_path}/c"]))
+    assert configuration.report(problems, strict=False) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.replace(f"{tmp_path}/", "").split("\n") == [
         "error: c/databytes:1: databytes: 'lots' is no size; write octets, or 500K, 50M, 2G",
         "warning: c/mee: no setting has this name (did you mean me?); nobody reads the file",
         "",
     ]
 
 
-def test_warnings_count_if_asked_for(run, lay):
-    lay(mee="x")
-    assert run("check")[0] == 0
-    code, out, err = run("check", "--strict")
-    assert (code, out) == (1, "")
-    assert err.startswith("warning: c/mee")
+def test_warnings_count_if_asked_for(capsys):
+    warnings = [Problem("odd", warning=True)]
+    assert configuration.report(warnings, strict=False) == 0
+    assert configuration.report(warnings, strict=True) == 1
+    assert capsys.readouterr() == ("", "warning: odd\nwarning: odd\n")
 
 
-def test_check_prints_origins_if_asked_for(run, lay, tmp_path):
+def test_origins_of_all_settings(lay, tmp_path, capsys):
     lay(me="mx.example.org", max_errors="many")
-    code, out, _ = run("check", "-v")
-    assert code == 1
+    configuration.print_origins(Config(directories=[f"{tmp_path}/c"]))
+    out, err = capsys.readouterr()
     rows = [line.split() for line in out.splitlines()]
     assert ["me", "=", "mx.example.org", "#", f"{tmp_path}/c/me:1"] in rows
     assert ["timeout", "=", "1200", "#", "default"] in rows
+    assert "max_errors: 'many' is no number" in err
 
 
 def test_another_directory(run, tmp_path):
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "me").write_text("other.example")
     assert run("config", "show", "me", "--config", "other")[1] == "me = other.example\n"
-
-
-def test_settings_check_is_a_function_of_the_configuration(tmp_path):
-    assert configuration.check_settings(Config(directories=[str(tmp_path)])) == []
 
 
 def test_show_prints_a_line_for_each_value(run, lay):
@@ -149,7 +148,7 @@ def test_convert_into_a_directory(run, lay, tmp_path):
     lay(me="mx.example.org")
     (tmp_path / "d").mkdir()
     assert run("config", "convert", "toml", "--to", "d")[0] == 0
-    assert os.listdir(tmp_path / "d") == ["qpsmtpd.toml"]
+    assert [path.name for path in (tmp_path / "d").iterdir()] == ["qpsmtpd.toml"]
 
 
 def test_convert_writes_over_nothing_unless_forced(run, lay, tmp_path):
@@ -161,7 +160,7 @@ def test_convert_writes_over_nothing_unless_forced(run, lay, tmp_path):
         "",
         "error: d/rcpthosts exists; --force writes over it\n",
     )
-    assert os.listdir(tmp_path / "d") == ["rcpthosts"]
+    assert [path.name for path in (tmp_path / "d").iterdir()] == ["rcpthosts"]
     assert run("config", "convert", "control", "--to", "d", "--force")[0] == 0
     assert (tmp_path / "d" / "rcpthosts").read_text() == "a\n"
 
@@ -194,7 +193,7 @@ def test_init_writes_a_configuration_to_start_with(run, tmp_path):
     assert (code, err) == (0, "")
     assert f"wrote {tmp_path}/new/plugins\n" in out
     assert f"Mail for localhost and mx.example.org goes to {tmp_path}/new/Maildir.\n" in out
-    assert run("check", "--strict", "--config", "new")[0] == 0
+    assert Config(directories=[f"{tmp_path}/new"]).check() == []
     assert run("config", "show", "me", "--config", "new")[1] == "me = mx.example.org\n"
 
 

@@ -1,6 +1,7 @@
 """Where settings are read from."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -61,8 +62,14 @@ def test_defaults_of_the_environment(tmp_path, monkeypatch):
     carriers = Carriers(None, {}, None, None)
     assert carriers.directories == (f"{tmp_path}/config", "/var/qmail/control")
     assert carriers.directory("no such file") == "/var/qmail/control"
-    assert carriers.explicit == ""
+    assert carriers.explicit == ()
     assert carriers.qmail == "/var/qmail/control"
+
+
+def test_no_directories_at_all():
+    carriers = Carriers([], {}, None, None)
+    assert carriers.directory("me") == ""
+    assert texts(carriers, "me") == []
 
 
 def test_a_relative_directory_is_that_of_now(tmp_path, monkeypatch):
@@ -236,7 +243,7 @@ def test_toml_that_changes_names_what_may_have_changed(tmp_path, places):
     assert path in carriers.watched
     lay(tmp_path, f"explicit/{TOML}", '[settings]\nrcpthosts = "x"')
     assert carriers.refresh() == {"me", "rcpthosts"}
-    os.unlink(path)
+    Path(path).unlink()
     assert carriers.refresh() == {"rcpthosts"}
     assert texts(carriers, "rcpthosts") == []
 

@@ -3,7 +3,7 @@
 import tomllib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qpsmtpd.config import SETTINGS, Config, cdb
@@ -15,7 +15,8 @@ FILES = {
     "plugins": (
         "hosts_allow\nearlytalker check-at CONNECT check-at DATA\n"
         "count_unrecognized_commands 4\nqueue/maildir /var/mail %d/%l\n"
-        "dnsbl reject naughty reject_type disconnect\nx a 1 b 2 a 3\ny name z args q\nrelay:0 only 1\n"
+        "dnsbl reject naughty reject_type disconnect\nx a 1 b 2 a 3\ny name z args q\n"
+        "relay:0 only 1\n"
         "z 007 04\nv limit 10 limit 0"
     ),
     "logging": "logging/warn 6\nlogging/file loglevel 7 /var/log/q\n",
@@ -117,6 +118,7 @@ def test_what_no_control_file_can_hold(tmp_path, toml, complaint):
         to_control(config)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_quoted_text_is_read_back(text):
     assert tomllib.loads(f"x = {quote(text)}") == {"x": text}
@@ -132,6 +134,7 @@ LINES = st.lists(
 )
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(LINES)
 def test_plugin_lines_survive(tmp_path_factory, lines):
     base = tmp_path_factory.getbasetemp()

@@ -72,7 +72,7 @@ def test_a_failure_without_a_value_before_is_told_each_time():
     assert not entry.usable
     raised = []
     for _ in range(2):
-        with pytest.raises(ConfigError, match="^/etc/f:2: bad$") as caught:
+        with pytest.raises(ConfigError, match=r"^/etc/f:2: bad$") as caught:
             entry.insist()
         raised.append(caught.value)
     assert raised[0] is not raised[1], "a traceback would grow"

@@ -179,7 +179,7 @@ def test_an_override_comes_before_everything(config, lay):
     assert config.lines("rcpthosts") == ["a", "b"]
     assert config.map("morercpthosts") == {"a": "x"}
     assert config.source("morercpthosts") == "PythonOption"
-    with pytest.raises(ConfigError, match="^--size: databytes: 'x' is no size"):
+    with pytest.raises(ConfigError, match=r"^--size: databytes: 'x' is no size"):
         config.override("databytes", "x", "--size")
 
 
@@ -248,7 +248,7 @@ def test_a_hook_that_raises_is_asked_again(config):
 def test_a_bad_answer_changes_nothing(config):
     config.hook = lambda name: ("often",)
     for _ in range(2):
-        with pytest.raises(ConfigError, match="^config hook: max_errors: 'often' is no number"):
+        with pytest.raises(ConfigError, match=r"^config hook: max_errors: 'often' is no number"):
             config.get("max_errors")
     config.hook = lambda name: ("5",)
     assert config.get("max_errors") == 5

@@ -1,6 +1,5 @@
 """The configuration to start with."""
 
-import os
 import re
 import tomllib
 
@@ -13,7 +12,7 @@ from qpsmtpd.errors import ConfigError
 
 def test_what_is_written_has_no_mistakes(tmp_path):
     paths = starter.write(str(tmp_path / "c" / "q"), me="mx.example.org", maildir="/var/m")
-    assert sorted(map(os.path.basename, paths)) == sorted(os.listdir(tmp_path / "c" / "q"))
+    assert sorted(paths) == sorted(map(str, (tmp_path / "c" / "q").iterdir()))
     config = Config(directories=[f"{tmp_path}/c/q"])
     assert config.check() == []
     assert config.get("me") == "mx.example.org"
@@ -55,7 +54,7 @@ def test_nothing_is_written_over(tmp_path, name):
     (tmp_path / name).symlink_to("nowhere")
     with pytest.raises(ConfigError, match=rf"/{name}: is there already; nothing was written"):
         starter.write(str(tmp_path), me="x", maildir="/m")
-    assert os.listdir(tmp_path) == [name]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The TOML carrier."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qpsmtpd.config import toml
@@ -216,14 +216,15 @@ def test_what_is_no_toml(data, line, text):
     assert (caught.value.file, caught.value.line) == ("/etc/q.toml", line)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.binary())
 def test_no_content_does_worse_than_a_configuration_error(data):
+    files = []
     try:
-        document = toml.read("x", data)
+        files += [problem.file for problem in toml.read("x", data).problems]
     except ConfigError as error:
-        assert error.file == "x"
-    else:
-        assert all(problem.file == "x" for problem in document.problems)
+        files.append(error.file)
+    assert set(files) <= {"x"}
 
 
 VALUE = st.recursive(
@@ -238,6 +239,7 @@ VALUE = st.recursive(
 KEY = st.sampled_from(["me", "rcpthosts", "morercpthosts", "listen", "plugins", "timeout", "zz"])
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.sampled_from(["", "[server]", "[settings]", "[[plugin]]", "[[listener]]"]), KEY, VALUE)
 def test_no_value_does_worse_than_a_problem(header, key, value):
     document = read(f"{header}\n{key} = {value}\n")

@@ -279,6 +279,31 @@ def test_a_verbatim_header_is_written_with_crlf():
     assert header.to_bytes() == (b"X: y\r\n z\r\nA: b\r\n c\r\nD: e\r\nY: z\r\nZ:\r\n z\r\n")
 
 
+@pytest.mark.parametrize("look", [True, False])
+@pytest.mark.parametrize("lead", [b"", b"From x\n"])
+def test_prepend(look, lead):
+    header = Header(lead + b"A: b\n")
+    header.add("New", "1", first=True)
+    if look:
+        assert "A" in header
+    header.edited = False
+    header.prepend(b"One: 1\nTwo: 2\n 3\n")
+    assert header.edited
+    assert (header._raws is not None) == look
+    assert header.to_bytes() == lead + b"One: 1\nTwo: 2\n 3\nNew: 1\nA: b\n"
+    assert header.get("two") == "2 3"
+    assert [field.name for field in header][-4:] == ["One", "Two", "New", "A"]
+
+
+@pytest.mark.parametrize("look", [True, False])
+def test_prepend_to_a_verbatim_header(look):
+    header = Header(b"A: b\r\n", newline=b"\r\n")
+    if look:
+        assert "A" in header
+    header.prepend(b"One: 1\n 2\n")
+    assert header.to_bytes() == b"One: 1\r\n 2\r\nA: b\r\n"
+
+
 MONSTERS = {
     "fields": b"A: b\n" * 100_000,
     "continuations": b"A: b\n" + b" c\n" * 100_000,

@@ -58,37 +58,31 @@ _TEST: Final = '''\
 
 from pathlib import Path
 
-from qpsmtpd.config import Config
-from qpsmtpd.logger import NullLogger
-from qpsmtpd.plugin import DECLINED, DENY, Address, Connection, Transaction
-from qpsmtpd.plugin.loader import Services, load_plugin
-
-ROOT = Path(__file__).parent{up}
+import pytest
 
 
-def load(line: str):
-    return load_plugin(line, Services(Config([]), NullLogger()), [str(ROOT)])
+@pytest.fixture
+def server(smtpd):
+    smtpd.plugin_dirs.append(str(Path(__file__).parent{up}))
+    smtpd.load("relay", "{name} domain=example.net", "rcpt_ok")
+    smtpd.config(rcpthosts=["example.net", "example.org"])
+    return smtpd
 
 
-def test_refuses_the_domain():
-    plugin = load("{name} domain=example.net")
-    recipient = Address("user", "example.net")
-    answer = plugin.hook_rcpt(Transaction(Connection()), recipient, {{}})
-    assert answer == (DENY, "Not here")
+def test_refuses_the_domain(server):
+    with server.connect() as client:
+        assert client.deliver("user@example.net") == (550, "Not here")
 
 
-def test_leaves_others_alone():
-    plugin = load("{name} domain=example.net")
-    recipient = Address("user", "example.org")
-    assert plugin.hook_rcpt(Transaction(Connection()), recipient, {{}}) is DECLINED
+def test_leaves_others_alone(server):
+    with server.connect() as client:
+        assert client.deliver("user@example.org") == 250
 
 
-def test_leaves_relay_clients_alone():
-    plugin = load("{name} domain=example.net")
-    connection = Connection()
-    connection.relay_client = True
-    recipient = Address("user", "example.net")
-    assert plugin.hook_rcpt(Transaction(connection), recipient, {{}}) is DECLINED
+def test_leaves_relay_clients_alone(server):
+    server.config(relayclients=["192.0.2.1"])
+    with server.connect("192.0.2.1") as client:
+        assert client.deliver("user@example.net") == 250
 '''
 
 

@@ -21,7 +21,6 @@ class Client:
         "_key",
         "_limits",
         "_row",
-        "connections",
         "connections_from_ip",
         "listener",
         "local_ip",
@@ -49,11 +48,15 @@ class Client:
         self.listener = listener
         self.notes: dict[str, Any] = {}
         self.max_conn_ip = 0  #: most connections of one address; 0 for no limit
-        self.connections = 0  #: of all workers, without this one
         self.connections_from_ip = 0  #: of its address, without this one
         self._limits: Limits | None = None
         self._row: Row | None = None
         self._key: bytes | None = None
+
+    @property
+    def connections(self) -> int:
+        """How many clients all workers serve, without this one."""
+        return 0 if self._row is None else self._row.board.total("open") - 1
 
     def enter(self, limits: Limits, row: "Row") -> str | None:
         """Be counted.
@@ -66,7 +69,6 @@ class Client:
             return refused
         self._limits, self._row = limits, row
         self.max_conn_ip = limits.per_ip
-        self.connections = row.board.total("open") - 1
         if self.listener.proxy or not self.remote_ip:
             return None  # the address of a proxy says nothing about who uses it
         refused = self._count(self.remote_ip)

@@ -75,10 +75,11 @@ class Header:
             self._keys = [name.lower() for _, name in found]
             self._rest = b""
             if self._added:
-                added, self._added = self._added, []
+                added = _entries(b"".join(reversed(self._added)))
+                self._added = []
                 place = self._top()
-                self._raws[place:place] = reversed(added)
-                self._keys[place:place] = [_key_of(raw) for raw in reversed(added)]
+                self._raws[place:place] = [raw for raw, _ in added]
+                self._keys[place:place] = [name.lower() for _, name in added]
         return self._raws
 
     def _top(self) -> int:
@@ -185,6 +186,26 @@ class Header:
         raws.insert(place, raw)
         self._keys.insert(place, _key(name))
 
+    def prepend(self, fields: bytes) -> None:
+        """Put whole fields on top, as ``trace`` has written them: nothing is checked.
+
+        Everybody else has ``add``.
+
+        Args:
+            fields: one or more, top first, with LF line ends.
+        """
+        if self._newline != b"\n":
+            fields = fields.replace(b"\n", self._newline)
+        if self._raws is None:
+            self.edited = True
+            self._added.append(fields)
+            return
+        for raw, name in reversed(_entries(fields)):
+            place = self._top()
+            self._raws.insert(place, raw)
+            self._keys.insert(place, name.lower())
+            self.edited = True
+
     def replace(self, name: str, value: str | bytes) -> None:
         """Replace the first field of a name where it stands; without one, add it at the bottom.
 
@@ -270,7 +291,3 @@ class Header:
             if not _leads(self._rest):
                 return b"".join((*reversed(self._added), self._rest))
         return b"".join(self._cut())
-
-
-def _key_of(raw: bytes) -> bytes:
-    return raw[: raw.index(b":")].lower()

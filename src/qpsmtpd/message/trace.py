@@ -20,7 +20,8 @@ __all__ = [
     "date",
     "hide_authentication_results",
     "property_value",
-    "received",
+    "received_from",
+    "received_lead",
     "tidy",
 ]
 
@@ -42,8 +43,10 @@ _not_in_word = re.compile(r"[^A-Za-z0-9.:@_+=/%~\[\]-]")
 _all_plain = re.compile(r"(?:[A-Za-z0-9.:@_\[\]-]{1,255}+(?: |\Z)){4}").fullmatch
 _special = re.compile(r"[()\\]")
 _path = re.compile(r"<[ -~]{1,512}>").fullmatch
-#: each quote and parenthesis is closed again
-_balanced = re.compile(r'(?:[^()"\\]+|\\.|"(?:[^"\\]+|\\.)*"|\((?:[^()\\]+|\\.)*\))*').fullmatch
+#: text in which each quote and parenthesis is closed again; the marks (++) keep it linear
+_QUOTED: Final = r'\\.|"(?:[^"\\]++|\\.)*"|\((?:[^()\\]++|\\.)*\)'
+_balanced = re.compile(rf'(?:[^()"\\]++|{_QUOTED})*').fullmatch
+_between_semicolons = re.compile(rf'(?:[^();"\\]++|{_QUOTED})+').findall
 _bracket = re.compile(r'[()"\\]')
 _plain_value = re.compile(r"[A-Za-z0-9!#$%&'*+^_`{|}~.-]+(?:@[A-Za-z0-9.-]+)?").fullmatch
 _is_tidy = re.compile(r"[!-~][ -~]*(?:\n[ \t]+[!-~][ -~]*)*").fullmatch
@@ -110,7 +113,7 @@ def _date(second: int) -> str:
     )
 
 
-def received(
+def received_lead(
     *,
     remote_info: str,
     hello_host: str,
@@ -119,11 +122,8 @@ def received(
     version: str = "",
     protocol: str = "SMTP",
     cipher: str = "",
-    transaction_id: str = "",
-    recipient: str = "",
-    when: float | None = None,
 ) -> str:
-    """Write the value of a Received field, in qpsmtpd's shape.
+    """Write what all Received values of one client have in common, in qpsmtpd's shape.
 
     Args:
         remote_info: ``ident@host`` or host of the client.
@@ -133,24 +133,39 @@ def received(
         version: of this program; "" is left out.
         protocol: how it came (RFC 3848): ``ESMTPSA``.
         cipher: of TLS; "" in the clear.
-        transaction_id: finds the message in the log; "" is left out.
-        recipient: the path of the only recipient; "" when there are several, who are not to
-            learn of one another. Left out too when it is not ASCII.
-        when: seconds since the epoch; None for now.
+
+    Returns:
+        The lines about the client, and one about us that is not folded yet.
     """
     if not _all_plain(f"{remote_info} {hello_host} {remote_ip} {me}"):
         remote_info, me = _word(remote_info) or "Unknown", _word(me) or "localhost"
         hello_host, remote_ip = _comment(hello_host), _comment(remote_ip)
     name = f"qpsmtpd/{_comment(version)}" if version else "qpsmtpd"
-    source = f"from {remote_info} (HELO {hello_host}) ({remote_ip})"
+    source = _fold(f"from {remote_info} (HELO {hello_host}) ({remote_ip})", len(_RECEIVED) + 2)
     here = f"by {me} ({name}) with {_word(protocol)}"
     if cipher:
         here += f" ({_comment(cipher)} encrypted)"
+    return f"{source}\n {here}"
+
+
+def received_from(
+    lead: str, transaction_id: str = "", recipient: str = "", when: float | None = None
+) -> str:
+    """Write the value of a Received field.
+
+    Args:
+        lead: from ``received_lead``.
+        transaction_id: finds the message in the log; "" is left out.
+        recipient: the path of the only recipient; "" when there are several, who are not to
+            learn of one another. Left out too when it is not ASCII.
+        when: seconds since the epoch; None for now.
+    """
+    source, _, here = lead.rpartition("\n ")
     if transaction_id:
         here += f" id {_word(transaction_id)}"
     if recipient and _path(recipient):
         here += f" for {recipient}"
-    return f"{_fold(source, len(_RECEIVED) + 2)}\n {_fold(f'{here}; {date(when)}', 1)}"
+    return f"{source}\n {_fold(f'{here}; {date(when)}', 1)}"
 
 
 def property_value(text: str) -> str:
@@ -161,15 +176,21 @@ def property_value(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _result(text: str) -> str:
-    """Clean one result, so that it cannot swallow the next."""
-    text = _unprintable.sub("?", " ".join(text.split())[:_MAX_RESULT]).strip(" ;")
-    return text if _balanced(text) else _bracket.sub("?", text)
+def _separate(text: str) -> Iterable[str]:
+    """Part results that a plugin joined with semicolons, and clean each.
+
+    None can swallow the next: one that leaves a quote or comment open loses such marks.
+    """
+    text = _unprintable.sub("?", " ".join(text.split()))
+    for part in _between_semicolons(text) if _balanced(text) else text.split(";"):
+        piece = part.strip()[:_MAX_RESULT].rstrip()
+        if piece:
+            yield piece if _balanced(piece) else _bracket.sub("?", piece)
 
 
 def authentication_results(
     authserv_id: str,
-    results: Iterable[str] = (),
+    results: Iterable[str] | str = (),
     *,
     authenticated: bool | None = None,
     mechanism: str = "",
@@ -179,7 +200,8 @@ def authentication_results(
 
     Args:
         authserv_id: who says so (RFC 8601 §2.5); "" or "none" for no field.
-        results: of plugins: ``spf=pass smtp.mailfrom=example.org``, in this order.
+        results: of plugins: ``spf=pass smtp.mailfrom=example.org``, in this order; one text may
+            hold several, joined with semicolons.
         authenticated: result of AUTH; None when the client did not try.
         mechanism: of AUTH.
         user: who authenticated.
@@ -190,11 +212,9 @@ def authentication_results(
         found = [f"auth=pass ({_comment(mechanism)}) smtp.auth={property_value(user)}"]
     else:
         found = ["auth=none" if authenticated is None else "auth=fail"]
-    for text in results:
-        result = _result(text)
-        if result and len(found) < _MAX_RESULTS:
-            found.append(result)
-    return _fold("; ".join((_word(authserv_id), *found)), len(_RESULTS) + 2)
+    for text in (results,) if isinstance(results, str) else results:
+        found += _separate(text)
+    return _fold("; ".join((_word(authserv_id), *found[:_MAX_RESULTS])), len(_RESULTS) + 2)
 
 
 def tidy(text: str) -> str:
@@ -254,7 +274,7 @@ def add_trace_fields(
 
     Args:
         header: of the message.
-        received_value: from ``received``, or a plugin's text, which is tidied.
+        received_value: from ``received_from``, or a plugin's text, which is tidied.
         results_value: from ``authentication_results``; "" adds none.
         authserv_id: ours; "" or "none" leaves results of others alone.
     """
@@ -262,6 +282,9 @@ def add_trace_fields(
         hide_authentication_results(header, authserv_id)
     if not _is_tidy(received_value):
         received_value = tidy(received_value)
-    header.add(_RECEIVED, received_value, first=True)
+    results = ""
     if results_value:
-        header.add(_RESULTS, results_value, first=True)
+        if not _is_tidy(results_value):
+            results_value = tidy(results_value)
+        results = f"{_RESULTS}: {results_value}\n"
+    header.prepend(f"{results}{_RECEIVED}: {received_value}\n".encode("ascii"))

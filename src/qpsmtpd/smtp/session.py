@@ -64,6 +64,7 @@ class Session:
         "errors",
         "input",
         "junk",
+        "lead",
         "messages",
         "receiver",
         "refusals",
@@ -84,6 +85,7 @@ class Session:
         self.transaction: Transaction | None = None
         self.receiver: Receiver | None = None  # of a message that comes in chunks
         self.call: Any = None  #: the hook call that has to wait
+        self.lead: tuple[tuple[str, ...], str] = ((), "")  # of Received, and what it was made of
         self.verb = ""  # command being served
         self.counts: dict[str, int] = {}
         self.refusals: dict[str, int] = {}

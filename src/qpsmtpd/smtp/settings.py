@@ -1,6 +1,7 @@
 """What a session has to know of the configuration: one value for many sessions."""
 
 from qpsmtpd.message import Storage
+from qpsmtpd.message.trace import authentication_results
 from qpsmtpd.smtp.extension import Extensions
 
 __all__ = ["SessionSettings"]
@@ -32,6 +33,7 @@ class SessionSettings:
         "max_recipients",
         "max_text_line",
         "me",
+        "no_results",
         "proxy_timeout",
         "session_timeout",
         "storage",
@@ -114,6 +116,8 @@ class SessionSettings:
         self.bare_newline = bare_newline
         self.enhanced_status_codes = enhanced_status_codes
         self.auth_results_id = auth_results_id or me
+        #: value of Authentication-Results where nothing was tried
+        self.no_results = authentication_results(self.auth_results_id)
         self.storage = storage or Storage()
         self.proxy_timeout = 5.0
         disabled = disabled_extensions

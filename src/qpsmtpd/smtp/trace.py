@@ -26,24 +26,45 @@ def add_trace_fields(session: "Session", transaction: "Transaction", line: str =
     connection, settings, message = session.connection, session.settings, transaction.message
     if message is None:
         return
-    recipients = transaction.recipients
-    value = line or trace.received(
-        remote_info=connection.remote_info,
-        hello_host=connection.hello_host,
-        remote_ip=connection.remote_ip,
-        me=settings.me,
-        version=settings.version,
-        protocol=connection.with_protocol,
-        cipher=connection.tls,
-        transaction_id=transaction.id,
-        recipient=recipients[0].format() if len(recipients) == 1 else "",
-    )
+    if not line:
+        recipients = transaction.recipients
+        only = recipients[0].format() if len(recipients) == 1 else ""
+        line = trace.received_from(_lead(session), transaction.id, only)
+    found = connection.notes.get("authentication_results", "")
     state = connection.authenticated
-    results = trace.authentication_results(
-        settings.auth_results_id,
-        connection.notes.get("authentication_results", ()),
-        authenticated=None if state is None else state is OK,
-        mechanism=connection.auth_mechanism,
-        user=connection.auth_user,
+    if not found and state is None:
+        results = settings.no_results
+    else:
+        results = trace.authentication_results(
+            settings.auth_results_id,
+            found.split("; ") if isinstance(found, str) else found,
+            authenticated=None if state is None else state is OK,
+            mechanism=connection.auth_mechanism,
+            user=connection.auth_user,
+        )
+    trace.add_trace_fields(message.header, line, results, authserv_id=settings.auth_results_id)
+
+
+def _lead(session: "Session") -> str:
+    """What all Received fields of this client have in common, made once."""
+    connection, settings = session.connection, session.settings
+    facts = (
+        connection.remote_info,
+        connection.hello_host,
+        connection.remote_ip,
+        connection.with_protocol,
+        connection.tls,
     )
-    trace.add_trace_fields(message.header, value, results, authserv_id=settings.auth_results_id)
+    if session.lead[0] != facts:
+        info, hello, ip, protocol, cipher = facts
+        text = trace.received_lead(
+            remote_info=info,
+            hello_host=hello,
+            remote_ip=ip,
+            me=settings.me,
+            version=settings.version,
+            protocol=protocol,
+            cipher=cipher,
+        )
+        session.lead = facts, text
+    return session.lead[1]
