@@ -41,7 +41,7 @@ bench: .venv/.dev  ## measure, and compare with other servers (installs them, as
 	@if [ "$$(id -u)" -eq 0 ] && [ -e /etc/debian_version ]; then sh bench/install.sh; fi
 	@$(PY) -m bench
 
-bench-quick: .venv/.dev  ## measure briefly, this server only
+bench-quick: .venv/.dev  ## measure every server that is installed, in under a minute
 	@$(PY) -m bench --quick
 
 docs: .venv/.dev  ## write the generated pages of docs/ again

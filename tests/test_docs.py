@@ -94,7 +94,8 @@ def test_every_hook_is_documented():
 
 
 def test_every_setting_is_tested():
-    missing = unmentioned(OURS, r"[\"'/]{0}[\"'\s=]|\b{0} ?=", text_of_tests())
+    pattern = r"[\"'/]{0}[\"'\s=]|\b{0} ?=|^config {0}:"
+    missing = unmentioned(OURS, pattern, text_of_tests())
     assert not missing, ", ".join(missing)
 
 

@@ -28,7 +28,7 @@ FILES = {
     "rcpthosts": "example.org\nexample.net\n",
     "badhelo": "[a-z]\x7f\x01é",
     "morercpthosts": "a.example\nb.example two words\n",
-    "listen": "[::]:25\n[::]:465 tls\n",
+    "listen": "[::]:25\n[::]:465 proxy\n",
     "proxy_from": "127.0.0.1\nunix",
     "smtpauth-checkpassword": "/bin/checkpassword /bin/true",
 }
@@ -80,7 +80,7 @@ def test_toml_is_as_one_would_write_it(tmp_path):
     assert parsed["settings"]["max_errors"] == "007"
     assert parsed["settings"]["logging"][0] == "logging/warn 6"
     assert parsed["settings"]["morercpthosts"] == {"a.example": "", "b.example": "two words"}
-    assert parsed["server"]["listen"] == ["[::]:25", "[::]:465 tls"]
+    assert parsed["server"]["listen"] == ["[::]:25", "[::]:465 proxy"]
     assert 'proxy_from = [\n    "127.0.0.1",\n    "unix",\n]\n' in text
 
 

@@ -328,10 +328,10 @@ def test_an_edit_that_cannot_be_used_changes_nothing(config, lay, clock):
     path = lay("databytes", "lots")
     clock.now += 1
     assert config.poll()
-    assert config.get("databytes") == 50 << 20
-    assert config.lines("databytes") == ["50M"]
     complaint = f"{path}:1: databytes: 'lots' is no size; write octets, or 500K, 50M, 2G"
     assert [str(problem) for problem in config.problems()] == [complaint]
+    assert config.get("databytes") == 50 << 20
+    assert config.lines("databytes") == ["50M"]
     lay("databytes", "still lots")
     clock.now += 1
     assert config.poll()

@@ -6,6 +6,8 @@ from qpsmtpd.config import SETTINGS, Config, Type
 from qpsmtpd.config.control import Content
 from qpsmtpd.config.schema import Table, nearest
 from qpsmtpd.config.value import read
+from qpsmtpd.deploy.models import MODELS
+from qpsmtpd.smtp.extension import KEYWORDS
 
 
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
@@ -13,7 +15,7 @@ def test_a_row_is_complete(setting):
     assert SETTINGS[setting.name] is setting
     assert setting.summary.endswith((".", ";")), "a sentence for people"
     assert "  " not in setting.summary
-    assert bool(setting.choices) == (setting.type is Type.CHOICE)
+    assert bool(setting.choices) == (setting.type in {Type.CHOICE, Type.WORDS})
     assert setting.table is Table.SETTINGS or not setting.owner
 
 
@@ -50,6 +52,14 @@ def test_defaults_that_the_original_does_not_have():
 def test_default_lines_of_several():
     several = SETTINGS["rcpthosts"]._replace(default=("a", "b"))
     assert several.default_lines == ("a", "b")
+
+
+def test_every_extension_can_be_disabled():
+    assert set(SETTINGS["disable_extensions"].choices) == KEYWORDS.keys()
+
+
+def test_every_deployment_model_can_be_chosen():
+    assert set(SETTINGS["model"].choices) == MODELS.keys()
 
 
 def test_nearest():

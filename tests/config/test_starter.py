@@ -20,10 +20,10 @@ def test_what_is_written_has_no_mistakes(tmp_path):
     assert config.lines("relayclients") == ["127.0.0.1"]
     assert [(line.name, line.args) for line in config.plugin_lines("plugins")] == [
         ("hosts_allow", []),
+        ("relay", []),
         ("earlytalker", []),
         ("count_unrecognized_commands", ["4"]),
         ("noop_counter", []),
-        ("relay", []),
         ("rcpt_ok", []),
         ("queue/maildir", ["/var/m"]),
     ]

@@ -12,7 +12,7 @@ EXAMPLE = """\
 # The design's example, and more.
 [server]
 model  = "async"
-listen = ["[::]:25", "[::]:465 tls"]
+listen = ["[::]:25", "[::]:465 proxy"]
 workers = 2
 
 [settings]
@@ -37,7 +37,7 @@ badhelo = []
 [[listener]]
 address = "unix:/run/lmtp"
 lmtp = true
-tls = false
+proxy = false
 mode = "0660"
 
 [[plugin]]
@@ -66,7 +66,7 @@ def test_the_example():
     assert document.problems == []
     assert {name: content.texts for name, content in document.values.items()} == {
         "model": ["async"],
-        "listen": ["[::]:25", "[::]:465 tls", "unix:/run/lmtp lmtp mode=0660"],
+        "listen": ["[::]:25", "[::]:465 proxy", "unix:/run/lmtp lmtp mode=0660"],
         "workers": ["2"],
         "me": ["mx.example.org"],
         "databytes": ["50M"],
@@ -167,9 +167,12 @@ def test_an_empty_file_says_nothing():
             '[[plugin]]\nname = "a"\nx = "\\u001b"',
             "2: [[plugin]]: unsafe characters in '\\x1b'; ASCII only",
         ),
-        ("[[listener]]\ntls = true", '1: [[listener]]: has no address; write address = "[::]:25"'),
         (
-            '[[listener]]\naddress = "[::]:25 tls"',
+            "[[listener]]\nproxy = true",
+            '1: [[listener]]: has no address; write address = "[::]:25"',
+        ),
+        (
+            '[[listener]]\naddress = "[::]:25 proxy"',
             '2: [[listener]]: has no address; write address = "[::]:25"',
         ),
         (
@@ -177,8 +180,8 @@ def test_an_empty_file_says_nothing():
             "3: [[listener]]: unknown key adress (did you mean address?)",
         ),
         (
-            '[[listener]]\naddress = "[::]:25"\ntls = "yes"',
-            "3: [[listener]]: tls takes true or false",
+            '[[listener]]\naddress = "[::]:25"\nproxy = "yes"',
+            "3: [[listener]]: proxy takes true or false",
         ),
         (
             '[[listener]]\naddress = "[::]:25"\nname = "a b"',

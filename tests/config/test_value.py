@@ -10,6 +10,7 @@ from qpsmtpd.config.networks import Networks
 from qpsmtpd.config.value import duration, flag, number, pairs, read, size
 from qpsmtpd.constants import LogLevel
 from qpsmtpd.errors import ConfigError
+from qpsmtpd.services.dns.resolvconf import from_settings
 
 
 def value(setting, *texts):
@@ -125,8 +126,8 @@ def test_addresses():
 @pytest.mark.parametrize(
     "text",
     [
-        *("[::]:25", "127.0.0.1:2525", "unix:/run/q/smtp", "[::]:465 tls", "localhost", "[::1]"),
-        *("0.0.0.0:24 lmtp proxy", "systemd", "systemd:smtp tls", "unix:/x mode=0660 name=in"),
+        *("[::]:25", "127.0.0.1:2525", "unix:/run/q/smtp", "[::]:465 proxy", "localhost", "[::1]"),
+        *("0.0.0.0:24 lmtp proxy", "systemd", "systemd:smtp proxy", "unix:/x mode=0660 name=in"),
         *("[fe80::1%eth0]:25 v6only", "mx.example.org:587"),
     ],
 )
@@ -143,9 +144,9 @@ def test_listeners(text):
         ("host:", "cannot read the address"),
         ("unix:relative", "cannot read the address"),
         ("\xa0", "cannot read the address"),
-        ("[::]:25 tsl", "unknown option 'tsl' of a listener .did you mean tls.."),
-        ("[::]:25 tls=1", "option 'tls=1' of a listener is written tls$"),
-        ("[::]:25 tls=", "option 'tls=' of a listener is written tls$"),
+        ("[::]:25 lmpt", "unknown option 'lmpt' of a listener .did you mean lmtp.."),
+        ("[::]:25 lmtp=1", "option 'lmtp=1' of a listener is written lmtp$"),
+        ("[::]:25 lmtp=", "option 'lmtp=' of a listener is written lmtp$"),
         ("unix:/x mode", "option 'mode' of a listener is written mode=…"),
         ("unix:/x mode=", "option 'mode=' of a listener is written mode=…"),
     ],
@@ -153,6 +154,35 @@ def test_listeners(text):
 def test_what_is_no_listener(text, complaint):
     with pytest.raises(ConfigError, match=rf"^/etc/f:2: {complaint}"):
         value(Type.LISTENERS, "[::]:25", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353", "[::1]", "::1"]
+)
+def test_dns_servers(text):
+    assert value(Type.SERVERS, text) == [text]
+    assert from_settings([text])
+
+
+@pytest.mark.parametrize(
+    "text", ["ns.example.org", "192.0.2.0/24", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536"]
+)
+def test_what_is_no_dns_server(text):
+    with pytest.raises(ConfigError, match=rf"^/etc/f:2: '{text}' is no DNS server; write an IP"):
+        value(Type.SERVERS, "127.0.0.1", text)
+
+
+@pytest.mark.parametrize("text", ["[::1", "[::1]:x", "[]", ":53"])
+def test_brackets_around_what_is_no_dns_server(text):
+    with pytest.raises(ConfigError, match="is no DNS server"):
+        value(Type.SERVERS, text)
+
+
+def test_words():
+    setting = SETTINGS["disable_extensions"]
+    assert value(setting, "chunking", "DSN") == ["chunking", "DSN"]
+    with pytest.raises(ConfigError, match=r"^/etc/f:2: disable_\w+: 'XYZ' is none of PIPE"):
+        value(setting, "DSN", "XYZ")
 
 
 def test_maps():

@@ -1,6 +1,7 @@
 import pytest
 
-from qpsmtpd.plugin.former import GONE, OLD_NAMES, translate
+from qpsmtpd.plugin import catalogue
+from qpsmtpd.plugin.former import ABSENT, GONE, OLD_NAMES, translate
 
 
 @pytest.mark.parametrize(
@@ -55,3 +56,10 @@ def test_old_arguments(name, words, today, notes):
 
 def test_no_name_is_both_old_and_gone():
     assert not OLD_NAMES.keys() & GONE.keys()
+
+
+def test_what_is_not_here_yet_is_not_here_in_another_way():
+    bundled = {name.replace("-", "_") for name in catalogue.bundled()}
+    assert not {name.replace("-", "_") for name in ABSENT} & bundled
+    assert not ABSENT & GONE.keys()
+    assert {former.name for former in OLD_NAMES.values()} <= ABSENT | set(catalogue.bundled())

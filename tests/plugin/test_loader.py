@@ -297,6 +297,22 @@ def test_an_old_name_whose_plugin_is_missing(known, services):
         load(services, "check_relay")
 
 
+@pytest.mark.parametrize(
+    ("line", "which"),
+    [
+        ("milter clam 9900", "milter"),
+        ("check_loop 5", "check_loop, called loop today,"),
+        ("async/uribl", "async/uribl, called uribl today,"),
+    ],
+)
+def test_a_plugin_of_the_original_that_is_not_here_yet(known, services, line, which):
+    known()
+    with pytest.raises(ConfigError) as caught:
+        load(services, line)
+    complaint = f"plugin {which} is not here yet; put # in front of its line to do without"
+    assert str(caught.value) == f"/etc/plugins:1: {complaint}"
+
+
 def test_a_plugin_that_is_gone_is_passed_over(known, services, logger):
     known(filter=Filter)
     assert [plugin.name for plugin in load(services, "auth/authnull", "filter")] == ["filter"]

@@ -91,6 +91,24 @@ def test_one_event_is_one_line(stream):
     assert lines(stream) == [f"{os.getpid()} a\\x0d\\x0a1 forged line\\x1b"]
 
 
+def test_the_built_in_line_may_be_json(stream, capsys):
+    def broken(event):
+        raise OSError("full")
+
+    log = Log(LOGWARN, stream, form="json")
+    log.log(LOGWARN, "text\n", plugin="relay", hook="rcpt", karma=-2)
+    log.log(LOGNOTICE, "quiet")
+    found = [json.loads(line) for line in lines(stream)]
+    assert [event.pop("time")[-1] for event in found] == ["Z"]
+    known = {"level": "LOGWARN", "pid": os.getpid(), "plugin": "relay", "hook": "rcpt"}
+    assert found == [{**known, "text": "text\\x0a", "karma": -2}]
+    log.writers = [broken]
+    log.log(LOGERROR, "text")
+    complaint = json.loads(capsys.readouterr().err)
+    assert complaint["level"] == "LOGCRIT"
+    assert complaint["text"].endswith("broken]: full")
+
+
 def test_the_built_in_line_goes_to_standard_error_of_the_moment(capsys):
     Log().log(LOGERROR, "hello")
     assert capsys.readouterr().err == f"{os.getpid()} hello\n"
@@ -229,18 +247,27 @@ def test_an_event_as_plain_values_fits_into_json():
         LOGWARN,
         "text",
         connection=Client(),
-        fields={"error": ValueError("x"), "text": "no", "n": 0},
+        fields={"error": ValueError("x"), "text": "no", "n": 0, "took": 0.5, "verdict": ""},
     )
-    assert json.loads(json.dumps(event.as_dict())) == {
-        "time": event.time,
+    event.time = 1e9 + 0.25
+    assert json.loads(event.json) == event.as_dict()
+    assert event.as_dict() == {
+        "time": "2001-09-09T01:46:40.250000Z",
         "level": "LOGWARN",
         "pid": os.getpid(),
-        "connection": "c1",
+        "connection_id": "c1",
         "remote_ip": "192.0.2.1",
         "text": "text",
         "error": "x",
         "n": 0,
+        "took": 0.5,
     }
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_numbers_that_json_does_not_have_become_text(value):
+    event = LogEvent(LOGWARN, "text", fields={"n": value})
+    assert json.loads(event.json)["n"] == str(value)
 
 
 def test_a_level_that_has_no_name_is_a_number():

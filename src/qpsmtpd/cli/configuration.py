@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qpsmtpd.cli.directory import add_directory, open_config
+from qpsmtpd.cli.parser import complaint
 from qpsmtpd.config import SETTINGS, Config, Problem, Setting, Type
 from qpsmtpd.config.carriers import TOML
 from qpsmtpd.config.schema import nearest
@@ -116,19 +117,20 @@ def print_origins(config: Config) -> None:
 
 def _print_settings(config: Config, settings: "Iterable[Setting]", *, origin: bool) -> int:
     """Print settings that have a value; returns 1 when one of them cannot be used."""
-    failed = 0
+    failed: set[str] = set()  # one file may be why many settings cannot be used
     for setting in settings:
         try:
             values = _values(config, setting)
         except ConfigError as error:
-            print(f"error: {error}", file=sys.stderr)
-            failed = 1
+            if str(error) not in failed:
+                print(f"error: {error}", file=sys.stderr)
+            failed.add(str(error))
             continue
         for text, place in values:
             shown = _HIDDEN if setting.secret else text
             line = f"{setting.name} = {shown}" if shown else setting.name
             print(f"{line:<50} # {place}" if origin else line)
-    return failed
+    return 1 if failed else 0
 
 
 def _values(config: Config, setting: Setting) -> list[tuple[str, str]]:
@@ -205,10 +207,12 @@ def init(arguments: argparse.Namespace) -> int:
     try:
         paths = starter.write(str(directory), me=me, maildir=str(maildir))
     except (ConfigError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {complaint(error)}", file=sys.stderr)
         return 1
     for path in paths:
         print(f"wrote {path}")
     print(f"Mail for localhost and {me} goes to {maildir}.")
+    if os.geteuid() == 0 and not maildir.exists():
+        print(f"Make that for the user to serve as: install -d -o smtpd {maildir}")
     print(f"Start with: QPSMTPD_CONFIG={directory} qpsmtpd serve")
     return 0

@@ -1,19 +1,19 @@
 """The command ``qpsmtpd`` and its relatives."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
 from qpsmtpd import __version__
+from qpsmtpd.cli.parser import Parser, complaint
 from qpsmtpd.errors import ConfigError
 
 __all__ = ["main", "main_async"]
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     from qpsmtpd.cli import check, configuration, plugins, run, try_plugin  # noqa: PLC0415
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="qpsmtpd",
         description="The programmable front door for mail.",
         epilog="qpsmtpd COMMAND --help says more about a command.",
@@ -46,11 +46,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(words)
     try:
         return int(arguments.command(arguments))
-    except ConfigError as error:
-        print(f"qpsmtpd: {error}", file=sys.stderr)
-        return 1
     except BrokenPipeError:  # somebody has seen enough: qpsmtpd plugins | head
         sys.stderr.close()
+        return 1
+    except (ConfigError, OSError) as error:
+        print(f"qpsmtpd: {complaint(error)}", file=sys.stderr)
         return 1
 
 

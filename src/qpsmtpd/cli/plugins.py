@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsmtpd.cli.directory import add_directory, open_config
+from qpsmtpd.cli.parser import complaint
 from qpsmtpd.errors import ConfigError
 from qpsmtpd.hooks.chain import Chains, Handler
 from qpsmtpd.hooks.spec import HOOKS
@@ -17,6 +18,7 @@ from qpsmtpd.plugin.loader import Services, handlers, load_plugins
 
 if TYPE_CHECKING:
     from qpsmtpd.config import Config
+    from qpsmtpd.logger import Logger
 
 __all__ = ["add_parsers", "command", "load_configured"]
 
@@ -130,8 +132,10 @@ def command(arguments: argparse.Namespace) -> int:
     """
     try:
         return _ACTIONS[arguments.action](arguments)
+    except BrokenPipeError:
+        raise  # somebody has seen enough
     except (ConfigError, OSError) as error:
-        print(f"qpsmtpd: {error}", file=sys.stderr)
+        print(f"qpsmtpd: {complaint(error)}", file=sys.stderr)
         return 1
 
 
@@ -199,7 +203,11 @@ def _new_plugin(arguments: argparse.Namespace) -> int:
 
 
 def load_configured(
-    config: "Config", *, strict: bool = False, problems: list[ConfigError] | None = None
+    config: "Config",
+    *,
+    strict: bool = False,
+    problems: list[ConfigError] | None = None,
+    logger: "Logger | None" = None,
 ) -> list[Plugin]:
     """Load the plugins of the configuration, to look at them and not to serve.
 
@@ -207,11 +215,12 @@ def load_configured(
         config: the configuration.
         strict: let unknown words on a plugin's line be errors.
         problems: where errors are collected; None to have the first one raised.
+        logger: where the plugins, and the notes about their lines, are logged.
 
     Raises:
         ConfigError: a plugin cannot be loaded.
     """
-    services = Services(config, NullLogger(), factories=_factories())
+    services = Services(config, logger or NullLogger(), factories=_factories())
     lines = [*config.plugin_lines("logging"), *config.plugin_lines("plugins")]
     return load_plugins(lines, services, _search(config), strict=strict, problems=problems)
 

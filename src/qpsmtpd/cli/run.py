@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
+from qpsmtpd.cli.parser import complaint
 from qpsmtpd.cli.serve import run as run_daemon
 from qpsmtpd.config import Config, starter
 from qpsmtpd.constants import LOGNOTICE
@@ -43,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Take mail on 127.0.0.1 into a maildir, with a configuration made for looking around."""
     directory = Path(arguments.directory).absolute()
     try:
+        _check_port(arguments.port)
+        directory.parent.stat()
         user = _user(directory)
         _prepare(directory, user)
         config = Config([str(directory / "config")])
@@ -56,9 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
                 "report": True,
             },
         )
-        _check_port(arguments.port)
-    except (ConfigError, OSError) as error:
+    except ConfigError as error:
         print(f"qpsmtpd run: {error}", file=sys.stderr)
+        return Exit.CONFIG_ERROR
+    except OSError as error:
+        words = "name another directory with --directory"
+        print(f"qpsmtpd run: {complaint(error)}; {words}", file=sys.stderr)
         return Exit.CONFIG_ERROR
     print(_welcome(directory, arguments.port, config.text("me") or "localhost"), flush=True)
     return run_daemon(options, Log(LOGNOTICE))
@@ -126,12 +132,17 @@ def _reachable(user: str, paths: tuple[Path, ...]) -> bool:
 
 def _check_port(port: int) -> None:
     """Say what to do about a busy port before anything else is said."""
+    if not 0 < port < 65536:
+        raise ConfigError(f"--port {port}: ports are 1 to 65535, as 2525")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((_HOST, port))
-        except (OSError, OverflowError) as error:
+        except PermissionError:
+            raise ConfigError(f"--port {port}: ports below 1024 are root's; take 2525") from None
+        except OSError as error:
             raise ConfigError(
-                f"port {port} of {_HOST} cannot be used ({error}); stop what uses it, or take "
-                f"another: qpsmtpd run --port {port % 60000 + 1}"
-            ) from error
+                f"port {port} of {_HOST} cannot be used: {error.strerror}; stop the program that "
+                f"listens there (`ss -ltnp` names it), or take another port: qpsmtpd run --port "
+                f"{max(1024, port % 65535 + 1)}"
+            ) from None

@@ -6,10 +6,11 @@ What the command line leaves open comes from the configuration, then from ``depl
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from qpsmtpd import __version__
-from qpsmtpd.cli.directory import add_directory
+from qpsmtpd.cli.directory import add_directory, open_config
+from qpsmtpd.cli.parser import Parser
 from qpsmtpd.constants import LOGCRIT, LOGDEBUG, LOGINFO, LOGWARN
 from qpsmtpd.deploy.arbiter import Arbiter
 from qpsmtpd.deploy.detach import detach
@@ -78,15 +79,9 @@ def _count(text: str) -> int:
     return int(text)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says in one line what is wrong, and ends with CONFIG_ERROR."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(Exit.CONFIG_ERROR, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
 def _parser(program: str) -> argparse.ArgumentParser:
-    parser = _Parser(prog=program, description="Run qpsmtpd as a daemon.")
+    parser = Parser(prog=program, description="Run qpsmtpd as a daemon.")
+    parser.code = Exit.CONFIG_ERROR
     add = parser.add_argument
     add("--model", choices=sorted(MODELS), help="deployment model")
     add(
@@ -97,7 +92,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
         default=[],
         metavar="ADDRESS[:PORT]",
         help="where to listen; repeatable; IPv6 in brackets; unix:/path; systemd. Options of one "
-        'listener stand behind it: "[::]:465 tls"',
+        'listener stand behind it: "[::]:24 lmtp"',
     )
     add("-p", "--port", action="append", type=_count, metavar="N", help="of addresses without one")
     add("-c", "--limit-connections", type=_count, metavar="N", help="in all; 0 for no limit")
@@ -236,16 +231,16 @@ def main(argv: Sequence[str] | None = None, program: str = "qpsmtpd serve") -> i
     Returns:
         An exit code, see ``deploy.exits``.
     """
-    from qpsmtpd.config import Config  # noqa: PLC0415 - not needed for --help
     from qpsmtpd.telemetry.log import Log  # noqa: PLC0415 - not needed for --help
 
     chosen = arguments(sys.argv[1:] if argv is None else argv, program)
 
     def read() -> Options:
-        return options_from(chosen, Config(chosen.config_dir))
+        return options_from(chosen, open_config(chosen))
 
     try:
-        logger = Log(_threshold(chosen, Config(chosen.config_dir)))
+        config = open_config(chosen)
+        logger = Log(_threshold(chosen, config), form=config.get("log_format"))
         options = read()
     except ConfigError as error:
         print(f"{program}: {error}", file=sys.stderr)

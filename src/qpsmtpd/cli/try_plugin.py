@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsmtpd.cli.directory import add_directory, open_config
+from qpsmtpd.cli.parser import complaint
+from qpsmtpd.config import PluginLine
 from qpsmtpd.constants import LOGINFO, LOGWARN, OK
 from qpsmtpd.errors import ConfigError
 
@@ -90,17 +92,19 @@ def command(arguments: argparse.Namespace) -> int:
 
     try:
         config = open_config(arguments)
+        recipients = arguments.to or [f"postmaster@{config.text('me') or 'localhost'}"]
+        message = _message(arguments, recipients[0])
         with Smtpd("blocking", config=config, plugin_dirs=config.lines("plugin_dirs")) as smtpd:
             watch = Watch(smtpd.clock)
             _prepare(smtpd, watch, arguments)
             with _connected(smtpd, arguments) as client:
                 show = _Show(smtpd, watch, client, verbose=arguments.verbose)
-                for octets in _lines(smtpd, client, arguments):
+                for octets in _lines(client, arguments, recipients, message):
                     show.exchange(octets)
             show.rest()
             return _conclude(smtpd)
     except (ConfigError, OSError, UnicodeDecodeError) as error:
-        print(f"qpsmtpd: {error}", file=sys.stderr)
+        print(f"qpsmtpd: {complaint(error)}", file=sys.stderr)
         return 2
 
 
@@ -110,12 +114,21 @@ def _prepare(smtpd: "Smtpd", watch: "Watch", arguments: argparse.Namespace) -> N
     smtpd.services.process = _NoPrograms()
     if arguments.dns:
         _read_dns(smtpd.dns, arguments.dns)
-    lines = arguments.plugin or [
-        " ".join((line.name, *line.args)) for line in smtpd.settings.plugin_lines("plugins")
-    ]
-    smtpd.load(*lines, strict=False)
+    for text, place in _plugin_lines(smtpd, arguments):
+        try:
+            smtpd.load(text, strict=False)
+        except ConfigError as error:
+            raise ConfigError(error.text, file=place.file, line=place.line or None) from None
     everybody = bool(arguments.plugin) and "rcpt_ok" not in {it.name for it in smtpd.plugins}
     smtpd.arrange = lambda found: _arranged(smtpd, watch, found, everybody=everybody)
+
+
+def _plugin_lines(smtpd: "Smtpd", arguments: argparse.Namespace) -> list[tuple[str, PluginLine]]:
+    """List the lines to load, each with where it stands."""
+    if arguments.plugin:
+        return [(text, PluginLine(text, [], "command line", 0)) for text in arguments.plugin]
+    lines = smtpd.settings.plugin_lines("plugins")
+    return [(" ".join((line.name, *line.args)), line) for line in lines]
 
 
 def _arranged(
@@ -205,12 +218,12 @@ def _connected(smtpd: "Smtpd", arguments: argparse.Namespace) -> "Client":
     return smtpd.connect(arguments.ip, remote_host=arguments.host)
 
 
-def _lines(smtpd: "Smtpd", client: "Client", arguments: argparse.Namespace) -> Iterator[bytes]:
+def _lines(
+    client: "Client", arguments: argparse.Namespace, recipients: list[str], message: bytes
+) -> Iterator[bytes]:
     """Say what the client sends, one thing after the other, as long as it makes sense."""
     from qpsmtpd.testing.client import stuffed  # noqa: PLC0415 - other commands need none
 
-    me = smtpd.settings.text("me") or "localhost"
-    recipients = arguments.to or [f"postmaster@{me}"]
     yield b""
     yield f"EHLO {arguments.helo}\r\n".encode()
     if not client.connection.hello:
@@ -222,7 +235,7 @@ def _lines(smtpd: "Smtpd", client: "Client", arguments: argparse.Namespace) -> I
     if client.transaction is not None and client.transaction.recipients:
         yield b"DATA\r\n"
         if client.replies and client.replies[-1] == 354:
-            yield stuffed(_message(arguments, recipients[0]))
+            yield stuffed(message)
     yield b"QUIT\r\n"
 
 

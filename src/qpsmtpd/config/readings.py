@@ -67,7 +67,7 @@ class Readings:
         return set().union(*(watch.stamps for watch in watches))
 
     def drop_stale(self, redefined: set[str] | None) -> bool:
-        """Forget what files no longer say.
+        """Forget what files no longer say; settings are read anew at once.
 
         Args:
             redefined: settings that may have changed in the TOML file; None if it is the same.
@@ -76,19 +76,24 @@ class Readings:
             True when there was any change.
         """
         changed = redefined is not None
+        again: list[tuple[dict[str, Entry], str]] = []
         for entries in (self._lines, self._maps):
             for name, entry in list(entries.items()):
                 # one that is not usable may be so because of the TOML file
-                again = redefined is not None and (name in redefined or not entry.usable)
-                if again or entry.watch.changed():
+                doubtful = redefined is not None and (name in redefined or not entry.usable)
+                if doubtful or entry.watch.changed():
                     changed = True
                     del entries[name]
-                    if entry.usable and name in SETTINGS:
-                        self._former[name, entries is self._maps] = entry
+                    if name in SETTINGS:
+                        again.append((entries, name))
+                        if entry.usable:
+                            self._former[name, entries is self._maps] = entry
         for name, (watch, _) in list(self._files.items()):
             if watch.changed():
                 changed = True
                 del self._files[name]
+        for entries, name in again:
+            self._load(entries, name)
         return changed
 
     def _load(self, entries: dict[str, Entry], name: str) -> Entry:

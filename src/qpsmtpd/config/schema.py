@@ -7,74 +7,15 @@ A default is text, as it would be written in a control file, and None where noth
 """
 
 from collections.abc import Iterable
-from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
+
+from qpsmtpd.config.setting import Setting, Table, Type
 
 __all__ = ["LISTENER_OPTIONS", "SETTINGS", "Setting", "Table", "Type", "nearest"]
 
 
-class Type(Enum):
-    """What a setting holds, and what ``Config.get`` makes of it."""
-
-    LINE = "line"  #: the first line: str
-    LINES = "lines"  #: every line: list[str]
-    FLAG = "flag"  #: 1 or 0, yes or no, true or false, on or off: bool
-    NUMBER = "number"  #: int, not negative
-    SIZE = "size"  #: octets, ``10k``, ``50M``: int
-    DURATION = "duration"  #: seconds, ``20m``, ``1h30m``, ``50ms``: float
-    LEVEL = "level"  #: a log level by name or number: LogLevel
-    MODE = "mode"  #: octal permissions: int
-    CHOICE = "choice"  #: one of ``choices``: str
-    PATH = "path"  #: str
-    ADDRESSES = "addresses"  #: addresses, beginnings of addresses, networks: Networks
-    LISTENERS = "listeners"  #: addresses to listen on with their options: list[str]
-    PLUGINS = "plugins"  #: names of plugins with their arguments: list[PluginLine]
-    MAP = "map"  #: keys with or without a value, as text or constant database: Mapping[str, str]
-    FILES = "files"  #: a directory that its plugin reads by itself: path of it, or None
-
-    @property
-    def several(self) -> bool:
-        """True where every line counts, not only the first."""
-        return self in _SEVERAL
-
-
-_SEVERAL: Final = {Type.LINES, Type.ADDRESSES, Type.LISTENERS, Type.PLUGINS, Type.MAP}
-
-
-class Table(Enum):
-    """Where ``qpsmtpd.toml`` has a setting."""
-
-    SETTINGS = "settings"  #: what sessions and plugins go by
-    SERVER = "server"  #: what processes and sockets go by
-
-
-class Setting(NamedTuple):
-    """One row of the table."""
-
-    name: str  #: also the name of its control file
-    type: Type
-    default: str | tuple[str, ...] | None
-    summary: str  #: one sentence for people
-    owner: str = ""  #: the plugin whose setting it is; "" for qpsmtpd itself
-    reload: bool = False  #: True: a change needs a reload; False: new connections go by it
-    table: Table = Table.SETTINGS
-    choices: tuple[str, ...] = ()
-    least: int = 0
-    most: int | None = None
-    early: bool = False  #: needed before a plugin can answer: comes from files only
-    secret: bool = False  #: not shown to whoever looks over the shoulder
-
-    @property
-    def default_lines(self) -> tuple[str, ...]:
-        """The default as lines of a control file."""
-        if self.default is None:
-            return ()
-        return (self.default,) if isinstance(self.default, str) else self.default
-
-
 #: words that may follow an address to listen on; True for those with a value, as ``mode=0660``
 LISTENER_OPTIONS: Final[dict[str, bool]] = {
-    "tls": False,
     "lmtp": False,
     "proxy": False,
     "v6only": False,
@@ -163,12 +104,6 @@ _CORE: Final = (
         reload=True,
     ),
     Setting("spool_perms", Type.MODE, "0700", "Permissions spool_dir is made with.", reload=True),
-    Setting(
-        "tls_before_auth",
-        Type.FLAG,
-        "0",
-        "Whether AUTH is offered and taken only under TLS, where TLS is on offer.",
-    ),
     Setting("IP", Type.LINE, None, "Address to listen on for run scripts of tcpserver."),
 )
 
@@ -192,9 +127,6 @@ _SESSION: Final = (
         "1000",
         "Octets in a command line (RFC 5321 §4.5.3.1.4).",
         least=512,
-    ),
-    Setting(
-        "max_auth_line", Type.NUMBER, "12288", "Octets in a line of AUTH (RFC 4954 §4).", least=512
     ),
     Setting(
         "max_text_line",
@@ -232,9 +164,13 @@ _SESSION: Final = (
     ),
     Setting(
         "disable_extensions",
-        Type.LINES,
+        Type.WORDS,
         None,
         "Keywords of EHLO that are not offered, as `CHUNKING`.",
+        choices=(
+            *("PIPELINING", "8BITMIME", "SIZE", "ENHANCEDSTATUSCODES", "SMTPUTF8"),
+            *("CHUNKING", "BINARYMIME", "DSN", "LIMITS"),
+        ),
     ),
     Setting(
         "proxy_from",
@@ -248,12 +184,12 @@ _SESSION: Final = (
 )
 
 _SERVER: Final = (
-    _server("model", Type.LINE, "async", "Deployment model to serve with."),
+    _server("model", Type.CHOICE, "async", "Deployment model to serve with.", choices=("async",)),
     _server(
         "listen",
         Type.LISTENERS,
         None,
-        "Addresses to listen on, with options: `[::]:465 tls`, `unix:/path lmtp`.",
+        "Addresses to listen on, with options: `[::]:25 proxy`, `unix:/path lmtp`.",
     ),
     _server(
         "port",
@@ -291,8 +227,8 @@ _SERVER: Final = (
     _server("group", Type.LINE, None, "Group to become; the user's own."),
     _server("pid_file", Type.PATH, None, "File for the process id of the daemon."),
     _server("dns_timeout", Type.DURATION, "5", "How long a DNS look-up may take."),
-    _server("nameservers", Type.LINES, None, "DNS servers to ask; those of /etc/resolv.conf."),
-    _server("state_file", Type.PATH, None, "SQLite file for what plugins remember."),
+    _server("nameservers", Type.SERVERS, None, "DNS servers to ask; those of /etc/resolv.conf."),
+    _server("state_file", Type.PATH, None, "SQLite file; needed by plugins that remember."),
     _server(
         "slow_hook", Type.DURATION, "50ms", "Time in one plain handler that is worth a warning."
     ),
@@ -300,7 +236,7 @@ _SERVER: Final = (
         "log_format",
         Type.CHOICE,
         "text",
-        "Form of the log on stderr.",
+        "Form of the log on stderr where no logging plugin writes it.",
         choices=("text", "json"),
     ),
 )
@@ -363,6 +299,7 @@ _PLUGINS: Final = (
     ),
     _plugin("sender_permitted_from", "spfbehavior", "How strict SPF is, 0 to 6.", Type.LINE),
     _plugin("spamassassin", "subject_prefix", "Put before the subject of spam.", Type.LINE),
+    _plugin("tls", "tls_before_auth", "Whether AUTH has to wait for TLS.", Type.FLAG, "0"),
     _plugin("tls", "tls_ciphers", "Ciphers, as OpenSSL writes them.", Type.LINE),
     _plugin("tls", "tls_protocols", "Versions of TLS.", Type.LINE),
     _plugin("tls", "ssl", "Directory of certificate, key and authorities.", Type.FILES),

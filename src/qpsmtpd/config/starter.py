@@ -23,15 +23,15 @@ _PLUGINS: Final = """\
 # Clients listed in hosts_allow are refused or passed; too many connections of one are refused.
 hosts_allow
 
-# Clients have to wait for the greeting.
+# Clients listed in relayclients may send mail to anywhere. Those below leave such clients alone.
+relay
+
+# All others have to wait for the greeting.
 earlytalker
 
 # Clients that talk nonsense, or nothing but NOOP, are sent away.
 count_unrecognized_commands 4
 noop_counter
-
-# Clients listed in relayclients may send mail to anywhere.
-relay
 
 # Recipients in domains of rcpthosts are taken, all others refused. The last one about recipients.
 rcpt_ok
@@ -132,7 +132,7 @@ def _row(setting: Setting) -> str:
         return ""
     words = setting.summary
     if setting.choices:
-        words += f" One of: {', '.join(setting.choices)}."
+        words += f" {'Any' if setting.type.several else 'One'} of: {', '.join(setting.choices)}."
     comment = textwrap.fill(words, 95, initial_indent="# ", subsequent_indent="# ")
     return f"\n{comment}\n# {setting.name} = {_default(setting)}\n"
 

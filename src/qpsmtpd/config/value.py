@@ -147,6 +147,8 @@ def read(setting: Setting, content: Content) -> Any:
             return _scalar(setting, content.texts[0])
         except ValueError as error:
             raise content.error(0, f"{setting.name}: {error}") from None
+    if setting.type is Type.WORDS:
+        return _words(setting, content)
     return _LISTS[setting.type](content)
 
 
@@ -167,6 +169,40 @@ def _scalar(setting: Setting, text: str) -> Any:
 
 def _lines(content: Content) -> list[str]:
     return content.texts
+
+
+def _words(setting: Setting, content: Content) -> list[str]:
+    for index, text in enumerate(content.texts):
+        if text.upper() not in setting.choices:
+            known = ", ".join(setting.choices)
+            raise content.error(index, f"{setting.name}: {text!r} is none of {known}")
+    return content.texts
+
+
+def _servers(content: Content) -> list[str]:
+    """Hold DNS servers against the grammar; what asks them reads them for good."""
+    from ipaddress import ip_address  # noqa: PLC0415 - 6 ms, and only where servers are named
+
+    for index, text in enumerate(content.texts):
+        host, port = _parted(text)
+        try:
+            ip_address(host)
+            known = 0 < number(port) < 65536
+        except ValueError:
+            known = False
+        if not known:
+            complaint = f"{text!r} is no DNS server; write an IP address, or [address]:port"
+            raise content.error(index, complaint)
+    return content.texts
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Part the port from an address, which may be in brackets."""
+    if text.startswith("["):
+        host, bracket, port = text[1:].partition("]")
+        return (host if bracket else ""), port.removeprefix(":") or "53"
+    host, colon, port = text.partition(":")
+    return (host, port) if colon and ":" not in port else (text, "53")
 
 
 def _networks(content: Content) -> Networks:
@@ -221,6 +257,7 @@ _LISTS: Final[dict[Type, Callable[[Content], Any]]] = {
     Type.LINES: _lines,
     Type.ADDRESSES: _networks,
     Type.LISTENERS: _listeners,
+    Type.SERVERS: _servers,
     Type.PLUGINS: plugin_lines,
     Type.MAP: _map,
     Type.FILES: _lines,

@@ -8,13 +8,14 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsmtpd import __version__
-from qpsmtpd.config import Config
-from qpsmtpd.constants import LOGERROR, LOGINFO, LOGNOTICE, LOGWARN, OK, LogLevel
+from qpsmtpd.config import Config, Problem
+from qpsmtpd.config.schema import LISTENER_OPTIONS, nearest
+from qpsmtpd.constants import LOGCRIT, LOGERROR, LOGINFO, LOGNOTICE, LOGWARN, OK, LogLevel
 from qpsmtpd.deploy import reverse
 from qpsmtpd.errors import ConfigError
 from qpsmtpd.hooks.chain import Chain, Chains, ask
@@ -87,10 +88,12 @@ class Engine:
             ConfigError: something of the configuration cannot be used.
         """
         self._options = options
+        _check_listeners(options.get("listeners") or ())
         self.config = Config(options.get("config_dirs"), toml=options.get("toml"))
         for name, value in (options.get("settings") or {}).items():
             self.config.override(name, value, "command line")
-        self.log = Log(LogLevel(self.config.get("loglevel")))
+        self.log = Log(LogLevel(self.config.get("loglevel")), form=self.config.get("log_format"))
+        self._insist([problem for problem in self.config.check() if not problem.warning])
         self.services = Services(
             self.config,
             self.log,
@@ -102,10 +105,18 @@ class Engine:
             },
         )
         search = self.config.lines("plugin_dirs")
-        writers = load_plugins(self.config.plugin_lines("logging"), self.services, search)
+        wrong: list[ConfigError] = []
+        writers = load_plugins(
+            self.config.plugin_lines("logging"), self.services, search, problems=wrong
+        )
         self._attach_writers(Chains(handlers(writers))["logging"])
-        self.plugins = load_plugins(self.config.plugin_lines("plugins"), self.services, search)
+        self.plugins = load_plugins(
+            self.config.plugin_lines("plugins"), self.services, search, problems=wrong
+        )
+        self._insist([Problem.of(error) for error in wrong])
         self.chains = self._compile([*writers, *self.plugins])
+        self._told: set[Problem] = set()  #: of the configuration, to the log
+        self._tell(self.config.check())
         self.config.hook = self._ask_config if self.chains["config"] else None
         self.config.user_hook = self._ask_user if self.chains["user_config"] else None
         self.settings = session_settings(self.config)
@@ -120,6 +131,31 @@ class Engine:
     def logger(self) -> Log:
         """Where generation and workers write."""
         return self.log
+
+    def _insist(self, mistakes: list[Problem]) -> None:
+        """Refuse a configuration with mistakes: each is named, on standard error.
+
+        Raises:
+            ConfigError: there are some.
+        """
+        if len(mistakes) == 1:
+            raise mistakes[0].error()
+        if mistakes:
+            self.log.writers = ()
+            for problem in mistakes:
+                self.log.log(LOGCRIT, str(problem))
+            raise ConfigError(f"the configuration has {len(mistakes)} mistakes, named above")
+
+    def _tell(self, problems: list[Problem]) -> None:
+        """Log what is wrong with the configuration; each thing once, as long as it is so."""
+        for problem in problems:
+            if problem in self._told:
+                continue
+            if problem.warning:
+                self.log.log(LOGWARN, str(problem))
+            else:
+                self.log.log(LOGERROR, f"{problem}; what was there before stays in use")
+        self._told = set(problems)
 
     def _compile(self, plugins: list[Any]) -> Chains:
         found = handlers(plugins)
@@ -146,12 +182,19 @@ class Engine:
     def _dns(self) -> Any:
         from qpsmtpd.services import LoopDns  # noqa: PLC0415 - only when somebody asks
 
-        return LoopDns(self.config.lines("nameservers") or None)
+        servers, seconds = self.config.lines("nameservers"), self.config.get("dns_timeout")
+        return LoopDns(servers or None, timeout=seconds)
 
     def _store(self) -> Any:
+        path = self.config.get("state_file")
+        if path is None:
+            raise ConfigError(
+                "a plugin has something to remember: name a file in the setting state_file, in a "
+                "directory that the server's user may write to"
+            )
         from qpsmtpd.services import LoopSqliteStore  # noqa: PLC0415 - only when used
 
-        return LoopSqliteStore(self.config.get("state_file"))
+        return LoopSqliteStore(path)
 
     def _process(self) -> Any:
         from qpsmtpd.services import LoopProcess  # noqa: PLC0415 - only when used
@@ -236,6 +279,7 @@ class Engine:
     def refresh(self) -> None:
         """Read the settings of sessions anew; a bad one is logged and the old ones stay."""
         self._version = self.config.version
+        self._tell(self.config.problems())
         try:
             settings, networks = session_settings(self.config), self._read_networks()
         except ConfigError as error:
@@ -276,6 +320,21 @@ class Engine:
         """Log a session in one line."""
         if self.log.threshold >= LOGINFO:
             session.connection.log(LOGINFO, summary(session.counts, session.refusals))
+
+
+def _check_listeners(listeners: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse words behind an address that nobody goes by.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    for listener in listeners:
+        for word in listener["options"]:
+            if word not in LISTENER_OPTIONS:
+                raise ConfigError(
+                    f"listener {listener['address']}: unknown option {word!r}"
+                    f"{nearest(word, LISTENER_OPTIONS)}; take the word out"
+                )
 
 
 async def _as_coroutine(awaitable: Any) -> Any:

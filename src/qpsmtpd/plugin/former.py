@@ -6,7 +6,7 @@ Rule: a line that once worked either means what it meant, or says what it means 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-__all__ = ["GONE", "OLD_NAMES", "Former", "translate"]
+__all__ = ["ABSENT", "GONE", "OLD_NAMES", "Former", "translate"]
 
 Words = list[str]
 
@@ -84,6 +84,18 @@ GONE: Final[Mapping[str, str]] = {
     "virus/sophie": _SCANNER,
     "virus/uvscan": _SCANNER,
 }
+
+_ABSENT: Final = """
+    auth/auth_checkpassword auth/auth_cvm_unix_local auth/auth_flat_file auth/auth_imap
+    auth/auth_ldap_bind auth/auth_vpopmail auth/auth_vpopmail_sql auth/auth_vpopmaild auth/authdeny
+    badmailfrom badmailfromto badrcptto bogus_bounce dkim dmarc dns_whitelist_soft dnsbl domainkeys
+    dspam fcrdns greylisting headers helo ident/geoip ident/p0f karma loop milter naughty
+    qmail_deliverable queue/exim-bsmtp queue/postfix-queue queue/qmail-queue queue/smtp-forward
+    rcpt_map rcpt_regexp resolvable_fromhost rhsbl sender_permitted_from spamassassin stunnel tls
+    uribl virus/clamav virus/clamdscan virus/klez_filter whitelist
+"""
+#: plugins of the original that are not here yet
+ABSENT: Final = frozenset(_ABSENT.split())
 
 #: by plugin and old key: the key of today, and values that changed; None drops the pair
 _OLD_KEYS: Final[Mapping[str, Mapping[str, tuple[str, Mapping[str, str]] | None]]] = {

@@ -17,7 +17,7 @@ from qpsmtpd.hooks.chain import Handler
 from qpsmtpd.hooks.spec import HOOKS
 from qpsmtpd.plugin.args import closest
 from qpsmtpd.plugin.base import Plugin, prepare
-from qpsmtpd.plugin.former import GONE, OLD_NAMES, translate
+from qpsmtpd.plugin.former import ABSENT, GONE, OLD_NAMES, translate
 from qpsmtpd.plugin.names import Name, read_name, registered_name
 from qpsmtpd.plugin.search import GROUP, find_class
 from qpsmtpd.plugin.services import Services
@@ -195,6 +195,11 @@ def _find(line: Line, services: Services, search: Sequence[str], *, strict: bool
             raise ConfigError(text)
         services.logger.log(LOGWARN, str(_at(line, text)), plugin=name.registered)
         return None
+    if new in ABSENT:
+        which = new if new == name.path else f"{name.path}, called {new} today,"
+        raise ConfigError(
+            f"plugin {which} is not here yet; put # in front of its line to do without"
+        )
     raise ConfigError(_missing(line.name, name, search))
 
 
@@ -209,7 +214,8 @@ def _missing(text: str, name: Name, search: Sequence[str]) -> str:
     for directory in search:
         file = os.path.join(directory, name.path)
         if os.path.isfile(file):
-            return f"{said} {file} is no Python plugin: its name has to end in .py"
+            mark = "" if said.endswith("?") else ";"
+            return f"{said}{mark} {file} is no Python plugin: its name has to end in .py"
     return f"{said}{'' if said.endswith('?') else ';'} looked in {', '.join(places)}"
 
 

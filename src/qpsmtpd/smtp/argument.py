@@ -24,8 +24,8 @@ _PLAIN: Final = {
     for verb, word in _WORDS.items()
 }
 _LEAD: Final = {verb: re.compile(rf"{word}:[ ]*", re.IGNORECASE) for verb, word in _WORDS.items()}
-#: one parameter at the end of the line (§4.1.2 esmtp-param)
-_PARAMETER: Final = re.compile(r"[ \t]+([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^=\s\x00-\x1f\x7f]+))?\Z")
+#: one parameter (§4.1.2 esmtp-param)
+_PARAMETER: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^=\s\x00-\x1f\x7f]+))?\Z")
 _SPACED_HOST: Final = re.compile(r"@[^\s\"]*\s")
 
 
@@ -50,27 +50,47 @@ def parse(verb: str, argument: str) -> Envelope:
     lead = _LEAD[verb].match(argument)
     if not lead:
         raise ArgumentError("Syntax error in command")
-    path = argument[lead.end() :].rstrip(" \t")
-    parameters: dict[str, str | None] = {}
-    while match := _PARAMETER.search(path):
-        if path[: match.start()].count('"') % 2:
-            break  # a blank inside quotes parts nothing
-        parameters.setdefault(match[1].lower(), match[2])
-        path = path[: match.start()]
+    path, parameters = _peel(argument[lead.end() :])
     if _SPACED_HOST.search(path.rpartition('"')[2]):
         raise ArgumentError("Syntax error in parameters")
     if not path:
         if verb == "rcpt":
             raise ArgumentError("Syntax error in address")
         path = "<>"
-    return Envelope(path, dict(reversed(parameters.items())))
+    return Envelope(path, parameters)
+
+
+def _peel(text: str) -> tuple[str, dict[str, str | None]]:
+    """Part a path from the parameters behind it.
+
+    Raises:
+        ArgumentError: a parameter is there twice.
+    """
+    found: list[tuple[str, str | None]] = []
+    quotes = text.count('"')
+    end = len(text.rstrip(" \t"))
+    while True:
+        cut = max(text.rfind(" ", 0, end), text.rfind("\t", 0, end))
+        match = _PARAMETER.match(text[cut + 1 : end]) if cut >= 0 else None
+        if not match:
+            break
+        quotes -= match[0].count('"')
+        head = len(text[:cut].rstrip(" \t"))
+        if not head or quotes % 2:
+            break  # nothing is in front, or a blank inside quotes, which parts nothing
+        found.append((match[1].lower(), match[2]))
+        end = head
+    parameters = dict(reversed(found))
+    if len(parameters) < len(found):
+        raise ArgumentError("Syntax error in parameters")
+    return text[:end], parameters
 
 
 def _parameters(text: str) -> dict[str, str | None]:
     """Read ``KEYWORD[=value] …`` behind a plain path."""
     found: dict[str, str | None] = {}
     for word in filter(None, text.replace("\t", " ").split(" ")):
-        match = _PARAMETER.match(" " + word)
+        match = _PARAMETER.match(word)
         if not match or match[1].lower() in found:
             raise ArgumentError("Syntax error in parameters")
         found[match[1].lower()] = match[2]

@@ -97,21 +97,25 @@ class Connection:
         self.logger = logger
         self.protocol = protocol
         self.rights = rights
+        self.tls = ""  #: cipher in use; "" in the clear
+        self.command_counter = 0
+        self.trace: Tracer | None = None
+        self.transaction: Transaction | None = None
+        self.respond_with: Responder | None = None
+        self.peek: Callable[[], bool] | None = None
+        self.mover: Callable[[str], bool] | None = None  #: counts a client under another address
+        self.forget()
+
+    def forget(self) -> None:
+        """Know of the client what its address tells, and nothing else."""
         self.hello = ""  #: "helo", "ehlo", "lhlo"; "" before the client has said it
         self.hello_host = ""  #: what the client said it is
         self.relay_client = False
         self.authenticated: Result | None = None  #: OK, DENY, or None when nobody tried
         self.auth_user = ""
         self.auth_mechanism = ""
-        self.tls = ""  #: cipher in use; "" in the clear
-        self.command_counter = 0
         self.notes: dict[str, Any] = {}
         self.results: list[tuple[str, str, Result]] = []  #: (plugin, hook, result), not DECLINED
-        self.trace: Tracer | None = None
-        self.transaction: Transaction | None = None
-        self.respond_with: Responder | None = None
-        self.peek: Callable[[], bool] | None = None
-        self.mover: Callable[[str], bool] | None = None  #: counts a client under another address
 
     def respond(self, code: int, *lines: str) -> None:
         """Send a reply now, in the plugin's own words; the handler then returns DONE.

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Receiver", "bdat", "data"]
 
-_READY: Final = State.READY
-_MAIL: Final = State.MAIL
 _DATA: Final = State.DATA
 _BDAT: Final = State.BDAT
 
@@ -58,7 +56,7 @@ class Receiver:
         self.session = session
         self.message = transaction.message = Message(session.settings.storage, verbatim=verbatim)
         #: converts the chunks of BDAT; None for binary ones
-        self.chunks = None if verbatim else ChunkFilter(session.settings.bare_newline)
+        self.chunks = None if verbatim else _filter(session)
         self.refusal: Fixed | None = None  #: ours, for when the message is complete
         self.verdict = PASS  #: a plugin's, from data or data_headers_end
         self._watching = True  # for the end of the header
@@ -128,6 +126,11 @@ class Receiver:
             self.refuse(_HEADER_TOO_BIG)
             return False
         return True
+
+
+def _filter(session: "Session") -> ChunkFilter:
+    settings = session.settings
+    return ChunkFilter(settings.bare_newline, settings.max_text_line)
 
 
 def _is_binary(transaction: "Transaction") -> bool:
@@ -217,7 +220,7 @@ def bdat(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
             if verdict.result.disconnects:
                 return session.answer("data", verdict).close
             receiver.refuse_by(verdict)
-    session.state = _DATA
+    state, session.state = session.state, _DATA
     received = 0
     while left:
         while not session.input.pending:
@@ -236,7 +239,7 @@ def bdat(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
                 return True
     session.allow(None)
     if receiver is None or transaction is None:
-        session.state = _READY if transaction is None else _MAIL
+        session.state = state
         session.send(_out_of_sequence(session) or _MAIL_FIRST)
         return False
     return (yield from _chunk_done(session, transaction, receiver, size, last=last))
@@ -248,7 +251,7 @@ def _chunk_done(
     """Answer one chunk, and the message with the last one."""
     session.state = _BDAT
     if receiver.refused:
-        return (yield from _refuse(session, transaction, receiver))
+        return (yield from _refuse(session, transaction, receiver, last=last))
     if not last:
         session.reply(250, "2.0.0", f"{size} octets received")
         return False
@@ -259,13 +262,20 @@ def _chunk_done(
             return True
         if chunks.bare and session.settings.bare_newline == REJECT:
             receiver.refuse(_BARE)
+        if chunks.overlong:
+            receiver.refuse(_LINE_TOO_LONG)
     return (yield from _complete(session, transaction, receiver))
 
 
-def _refuse(session: "Session", transaction: "Transaction", receiver: Receiver) -> "Script[bool]":
-    """Answer a message that was refused before it was complete."""
+def _refuse(
+    session: "Session", transaction: "Transaction", receiver: Receiver, *, last: bool = True
+) -> "Script[bool]":
+    """Answer a message that was refused before it was complete.
+
+    LMTP has a reply for each recipient, but one for a chunk that is not the last (RFC 2033 §4.3).
+    """
     hook = "data_headers_end" if receiver.message.received_size else "data"
-    replies = len(transaction.recipients) if transaction.per_recipient else 1
+    replies = len(transaction.recipients) if last and transaction.per_recipient else 1
     close = False
     for _ in range(replies):
         if receiver.refusal is not None:
@@ -290,7 +300,11 @@ def _complete(
         if verdict is not PASS and (verdict.result.refuses or verdict.result is DONE):
             break
         if hook == "data_post_headers":
-            line = (yield from _received_line(session)) if session.chains["received_line"] else ""
+            line = (
+                (yield from _received_line(session, transaction))
+                if session.chains["received_line"]
+                else ""
+            )
             try:
                 add_trace_fields(session, transaction, line)
             except StorageError as error:
@@ -343,7 +357,7 @@ def _answer(session: "Session", transaction: "Transaction", hook: str, verdict: 
     return close
 
 
-def _received_line(session: "Session") -> "Script[str]":
+def _received_line(session: "Session", transaction: "Transaction") -> "Script[str]":
     """Let a plugin write the Received field; "" for our own."""
     connection = session.connection
     login = ""
@@ -353,6 +367,6 @@ def _received_line(session: "Session") -> "Script[str]":
         )
     cipher = f"({connection.tls} encrypted)" if connection.tls else ""
     verdict = session.ask(
-        "received_line", session.transaction, connection.with_protocol, login, cipher
+        "received_line", transaction, transaction.with_protocol, login, cipher
     ) or (yield session.call)
     return verdict.text if verdict.result is OK else ""

@@ -114,9 +114,16 @@ class DataScanner:
             self.bare = True
             if self._policy == NORMALIZE:
                 content = content.replace(b"\r", b"\n")
-        self._line += len(content)
-        self.overlong |= 0 < self._max_line < self._line
+        if self._max_line:
+            self._measure_piece(content)
         return before + start + content
+
+    def _measure_piece(self, content: bytes) -> None:
+        """Note when the line that *content* is a piece of gets too long."""
+        first, *others = content.replace(b"\r", b"\n").split(b"\n")
+        lengths = [self._line + len(first), *map(len, others)]
+        self._line = lengths[-1]
+        self.overlong |= max(lengths) > self._max_line
 
     def _measure(self, lines: bytes, parts: list[bytes]) -> None:
         """Note a line over the limit, also one that was passed on in pieces."""
@@ -131,12 +138,21 @@ class DataScanner:
 class ChunkFilter:
     """Convert the line ends of BDAT's chunks (RFC 3030), which no dot has touched."""
 
-    __slots__ = ("_held", "_policy", "bare")
+    __slots__ = ("_held", "_line", "_max_line", "_policy", "bare", "overlong")
 
-    def __init__(self, policy: str = REJECT) -> None:
+    def __init__(self, policy: str = REJECT, max_line: int = 0) -> None:
+        """Begin before the first chunk.
+
+        Args:
+            policy: ``reject``, ``normalize`` or ``accept``: what becomes of a bare CR or LF.
+            max_line: octets allowed in a line of text; 0 for no limit.
+        """
         self._held = b""
+        self._line = 0  # octets so far of the line a chunk has not ended
         self._policy = policy
+        self._max_line = max_line
         self.bare = False  #: a bare CR or LF was seen
+        self.overlong = False  #: a line was longer than max_line
 
     def convert(self, block: bytes, *, last: bool = False) -> bytes:
         """Return the content of *block* with LF line ends; a CR at its end waits for the next.
@@ -154,4 +170,9 @@ class ChunkFilter:
             self.bare = True
             if self._policy == NORMALIZE:
                 content = content.replace(b"\r", b"\n")
+        if self._max_line and not self.overlong:
+            first, *others = content.split(b"\n")
+            lengths = [self._line + len(first), *map(len, others)]
+            self._line = lengths[-1]
+            self.overlong = max(lengths) > self._max_line
         return content

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Final
 from qpsmtpd.address import Address
 from qpsmtpd.constants import DONE, LOGNOTICE, OK
 from qpsmtpd.errors import AddressError
-from qpsmtpd.hooks.chain import ask
 from qpsmtpd.hooks.verdict import PASS, Verdict
 from qpsmtpd.smtp.argument import ArgumentError, Envelope, parse
 from qpsmtpd.smtp.extension import MAIL_PARAMETERS, RCPT_PARAMETERS
+from qpsmtpd.smtp.parser import parsed
 from qpsmtpd.smtp.reply import Fixed, fixed
 from qpsmtpd.smtp.state import State
 
@@ -47,20 +47,18 @@ def _read(session: "Session", verb: str, argument: bytes) -> Envelope | None:
         return None
     session.connection.notes["envelope_from" if verb == "mail" else "envelope_rcpt"] = text
     try:
-        chain = session.chains[verb + "_parse"]
-        if chain:
-            verdict = ask(chain, session.connection.logger, session.connection, text)
-            if verdict.result is OK and verdict.values and callable(verdict.values[0]):
-                return _from_parser(verdict.values[0](verb, text))
+        found = parsed(session, verb, text)
+        if found is not None:
+            return _from_parser(found)
         return parse(verb, text)
     except ArgumentError as error:
         session.reply(501, "5.5.4", str(error))
         return None
 
 
-def _from_parser(value: object) -> Envelope:
+def _from_parser(value: tuple[object, ...]) -> Envelope:
     """Read what a plugin's parser returned: ``(OK, address, "K=V", …)`` or ``(other, text)``."""
-    code, *rest = value if isinstance(value, tuple) else (value,)
+    code, *rest = value or (None,)
     if code is not OK or not rest:
         raise ArgumentError(str(rest[0]) if rest else "Syntax error in command")
     parameters: dict[str, str | None] = {}
@@ -158,7 +156,8 @@ def _refuse(session: "Session", command: str, verdict: Verdict, address: Address
     answer = session.answer(hook, verdict, address=address.format())
     if session.connection.logger.threshold >= LOGNOTICE:
         soft = "denysoft" if answer.code < 500 else "deny"
-        text = f"{soft} {command} {address.format()} ({verdict.text or answer.text})"
+        why = verdict.text or answer.text.replace("{address}", address.format())
+        text = f"{soft} {command} {address.format()} ({why})"
         session.notice(text, verdict="refused")
     return answer.close
 

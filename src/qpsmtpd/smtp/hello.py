@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from qpsmtpd.constants import OK
-from qpsmtpd.hooks.chain import ask
+from qpsmtpd.smtp.parser import parsed
 from qpsmtpd.smtp.reply import fixed
 from qpsmtpd.smtp.state import State
 
@@ -58,10 +57,10 @@ def _hello(session: "Session", verb: str, argument: bytes) -> "Script[bool]":
     if answer.code:
         return answer.close
     words = f"{settings.me} Hi {connection.remote_info or 'Unknown'} [{connection.remote_ip}]"
+    session.use_enhanced(on=verb != "helo")
     if verb == "helo":
         session.reply(250, "", words + "; I am so happy to meet you.")
         return False
-    session.use_enhanced()
     offered = list(connection.notes.get("capabilities", ()))
     offered += [right.upper() for right in ("xclient", "xforward") if right in connection.rights]
     session.send_raw(settings.extensions.reply(words, offered))
@@ -70,11 +69,9 @@ def _hello(session: "Session", verb: str, argument: bytes) -> "Script[bool]":
 
 def _host(session: "Session", hook: str, argument: bytes) -> str:
     """Return what the client says it is: its first word, printable."""
-    chain = session.chains[hook + "_parse"]
     text = argument.decode("utf-8", "replace")
-    if chain:
-        verdict = ask(chain, session.connection.logger, session.connection)
-        if verdict.result is OK and verdict.values and callable(verdict.values[0]):
-            _, text, *_ = verdict.values[0](hook, text)
-    word = str(text).partition(" ")[0]
+    match parsed(session, hook, text):
+        case (_, found, *_):
+            text = str(found)
+    word = text.partition(" ")[0]
     return "".join(letter if letter.isprintable() else "?" for letter in word[:255])

@@ -7,6 +7,7 @@ before it nothing is said, and a header that is not one ends the connection with
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from qpsmtpd.smtp.peer import spelled
 from qpsmtpd.smtp.state import Goodbye, State
 
 if TYPE_CHECKING:
@@ -79,13 +80,10 @@ def _version1(line: bytes) -> Header:
 
 
 def _text_address(text: bytes, version: int) -> str:
-    import ipaddress  # noqa: PLC0415 - only behind a proxy
-
-    kind = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
-    try:
-        return str(kind(text.decode("ascii")))
-    except ValueError as error:
-        raise ProxyError("bad address") from error
+    found = spelled(text.decode("ascii"))
+    if found is None or (b":" in text) != (version == 6):
+        raise ProxyError("bad address")
+    return found
 
 
 def _version2(data: bytes) -> Header | None:
@@ -116,7 +114,8 @@ def _version2(data: bytes) -> Header | None:
 def _packed_address(octets: bytes) -> str:
     import ipaddress  # noqa: PLC0415 - only behind a proxy
 
-    return str(ipaddress.ip_address(octets))
+    address = ipaddress.ip_address(octets)
+    return spelled(str(address)) or str(address)
 
 
 def _check_tlvs(header: bytes, position: int) -> None:

@@ -200,15 +200,17 @@ def status_of(text: str) -> tuple[str, str]:
 
 
 def _bounded(line: bytes) -> list[bytes]:
-    """Cut a line that is too long at its last space that fits."""
+    """Cut a line that is too long at its last space that fits, or between two characters."""
     pieces = []
     while len(line) > _TEXT_ROOM:
         cut = line.rfind(b" ", 1, _TEXT_ROOM)
-        cut = _TEXT_ROOM if cut < 0 else cut
+        if cut < 0:
+            cut = _TEXT_ROOM
+            while line[cut] & 0xC0 == 0x80:  # inside a character of UTF-8
+                cut -= 1
         pieces.append(line[:cut])
         line = line[cut:].lstrip(b" ")
-    pieces.append(line)
-    return pieces
+    return [*pieces, line] if line or not pieces else pieces
 
 
 def encode_line(code: int, status: str, text: str, *, enhanced: bool) -> bytes:
@@ -247,17 +249,17 @@ def encode(
     charset = "utf-8" if utf8 else "ascii"
     found: list[bytes] = []
     for line in lines or ("",):
-        text = line
+        text, mark = line, b""
         if enhanced and code >= 200:
             own = ""
             if text.endswith(")") or text[:1] in _CLASSES:
                 own, text = status_of(text)
             if own or status:
                 status = f"{code // 100}{(own or status)[1:]}"
-                text = f"{status} {text}"
+                mark = f"{status} ".encode()
         if not (text.isascii() and text.isprintable()):
             text = text.translate(_CONTROL)
-        found += _bounded(text.encode(charset, "replace"))
+        found += [mark + piece for piece in _bounded(text.encode(charset, "replace"))]
     number = b"%d" % code
     last = found.pop()
     head = b"".join([b"%b-%b\r\n" % (number, line) for line in found]) if found else b""

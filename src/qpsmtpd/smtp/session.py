@@ -6,9 +6,10 @@ before it waits for anything. Each command is a generator; a hook is a ``yield``
 code reads from top to bottom.
 """
 
+import re
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from qpsmtpd.constants import DONE, LOGDEBUG, LOGINFO, LOGNOTICE
+from qpsmtpd.constants import LOGDEBUG, LOGINFO
 from qpsmtpd.hooks.chain import Chains, HookCall, run
 from qpsmtpd.hooks.verdict import PASS, Verdict
 from qpsmtpd.smtp import proxy
@@ -16,7 +17,8 @@ from qpsmtpd.smtp.command import COMMANDS, JUNK, UNRECOGNIZED
 from qpsmtpd.smtp.connection import Connection
 from qpsmtpd.smtp.data import REJECT
 from qpsmtpd.smtp.input import Input
-from qpsmtpd.smtp.reply import REPLIES, Answer, Fixed, encode, encode_line, fixed
+from qpsmtpd.smtp.output import Output
+from qpsmtpd.smtp.reply import Fixed, fixed
 from qpsmtpd.smtp.settings import SessionSettings
 from qpsmtpd.smtp.state import CLOSED, FLUSH, NEED_DATA, Event, Goodbye, Script, State
 from qpsmtpd.smtp.transaction import Transaction
@@ -42,7 +44,7 @@ _OVER: Final = State.CLOSED
 _OUTPUT_MARK: Final = 32768
 
 
-class Session:
+class Session(Output):
     """One SMTP or LMTP session.
 
     ``connection`` and ``state`` are for everybody to read; so are ``counts`` and ``refusals``, by
@@ -50,59 +52,41 @@ class Session:
     """
 
     __slots__ = (
-        "_enhanced",
-        "_out",
         "_results",
         "_script",
         "_stop",
-        "_verbose",
-        "bad_recipients",
         "call",
         "chains",
-        "connection",
         "counts",
-        "errors",
         "input",
         "junk",
         "lead",
         "messages",
         "receiver",
-        "refusals",
-        "settings",
         "state",
         "steps",
         "time_limit",
-        "transaction",
-        "verb",
         "watched",
     )
 
     def __init__(self, connection: Connection, chains: Chains, settings: SessionSettings) -> None:
-        self.connection = connection
+        super().__init__(connection, settings)
         self.chains = chains
-        self.settings = settings
         self.state = State.GREETING
-        self.transaction: Transaction | None = None
         self.receiver: Receiver | None = None  # of a message that comes in chunks
         self.call: Any = None  #: the hook call that has to wait
         self.lead: tuple[tuple[str, ...], str] = ((), "")  # of Received, and what it was made of
-        self.verb = ""  # command being served
         self.counts: dict[str, int] = {}
-        self.refusals: dict[str, int] = {}
-        self.errors = self.junk = self.bad_recipients = self.messages = 0
+        self.junk = self.messages = 0
         self.steps = 0  #: grows whenever the client has done what it was waited for
         self.time_limit = settings.command_timeout  #: seconds it may take for the next step
         self.input = Input()
         self._stop: Fixed | None = None
-        self._enhanced = False
-        self._out = b""
-        self._verbose = connection.logger.threshold >= LOGINFO
         #: handlers that decline are of interest, too
         self.watched = bool(
             chains["ok"] or connection.trace or connection.logger.threshold >= LOGDEBUG
         )
         self._results = 0  # of the connection; those behind are the transaction's
-        connection.respond_with = self._respond
         connection.peek = self.input_pending
         self._script = self._run()
 
@@ -126,11 +110,6 @@ class Session:
             return self._script.send(verdict)
         except StopIteration:
             return CLOSED
-
-    def data_to_send(self) -> bytes:
-        """Return the replies made since the last call."""
-        out, self._out = self._out, b""
-        return out
 
     def timeout(self, *, session: bool = False) -> None:
         """The client took too long; ``next_event`` will say goodbye. Not while a hook runs.
@@ -156,7 +135,7 @@ class Session:
             return self.next_event(PASS)
         try:
             return self._script.throw(Goodbye())
-        except StopIteration:
+        except (StopIteration, Goodbye):  # it has ended, or never began
             return CLOSED
 
     @property
@@ -191,67 +170,6 @@ class Session:
             self.call = found
             return None
         return found
-
-    def send(self, reply: Fixed) -> None:
-        """Send a reply that never changes."""
-        octets = reply[self._enhanced]
-        self._out += octets
-        if octets[0] >= 52:  # ord("4")
-            self._count_refusal(octets[0])
-        if self._verbose:
-            self._log_reply(octets)
-
-    def reply(self, code: int, status: str, *lines: str) -> None:
-        """Send a reply; *status* is used once the client knows enhanced status codes."""
-        utf8 = self.transaction is not None and "smtputf8" in self.transaction.mail_parameters
-        octets = encode(code, status, lines, enhanced=self._enhanced, utf8=utf8)
-        self._out += octets
-        if code >= 400:
-            self._count_refusal(octets[0])
-        if self._verbose:
-            self._log_reply(octets)
-
-    def say(self, code: int, status: str, text: str) -> None:
-        """Send a line in our own words; cheaper than ``reply``, which takes anything."""
-        octets = encode_line(code, status, text, enhanced=self._enhanced)
-        self._out += octets
-        if self._verbose:
-            self._log_reply(octets)
-
-    def send_raw(self, octets: bytes) -> None:
-        """Send a reply that was encoded elsewhere."""
-        self._out += octets
-        if self._verbose:
-            self._log_reply(octets)
-
-    def answer(self, hook: str, verdict: Verdict, **facts: str) -> Answer:
-        """Send what the reply table has for a verdict.
-
-        Args:
-            hook: its row.
-            verdict: its column, and the plugin's own text.
-            facts: for the placeholders of a default text.
-
-        Returns:
-            The cell. Its code is 0 when nothing was sent and the session goes on.
-        """
-        if verdict.result is DONE:
-            return Answer(1, close=hook == "quit")
-        cell = REPLIES[hook][verdict.result]
-        if verdict.lines:
-            if cell.code:
-                self.reply(cell.code, cell.status, *verdict.lines)
-        elif cell.code:
-            ready = cell.fixed
-            if ready is not None:
-                self.send(ready)
-            else:
-                self.reply(cell.code, cell.status, *_default(cell, facts))
-        return cell
-
-    def use_enhanced(self) -> None:
-        """From now on replies carry enhanced status codes."""
-        self._enhanced = self.settings.enhanced_status_codes
 
     def more(self) -> Script[None]:
         """Wait until more octets are there.
@@ -311,11 +229,14 @@ class Session:
     def greet(self) -> Script[bool]:
         """Run the connect hooks and greet; returns True when the session is to end."""
         self.state = State.GREETING
+        self.use_enhanced(on=False)
         verdict = self.ask("connect", self.connection) or (yield self.call)
         answer = self.answer("connect", verdict)
         if answer.code == 0:
-            name = " LMTP " if self.connection.protocol == "LMTP" else " ESMTP "
-            self.reply(220, "", self.settings.greeting.replace(" ESMTP ", name, 1))
+            words = self.settings.greeting
+            if self.connection.protocol == "LMTP":
+                words = re.sub(r"\bESMTP\b", "LMTP", words)
+            self.reply(220, "", words)
         self.state = State.HELLO
         return answer.close
 
@@ -350,6 +271,8 @@ class Session:
         while True:
             if self._stop is not None:
                 self._say_goodbye(self._stop)
+            if len(self._out) > _OUTPUT_MARK:
+                yield FLUSH
             line = received.line(limit)
             if line is None:
                 if received.ended:
@@ -382,8 +305,6 @@ class Session:
                 self.junk += 1
             if (self.errors or self.junk or self.bad_recipients) and self._over_limit():
                 return
-            if len(self._out) > _OUTPUT_MARK:
-                yield FLUSH
 
     def _objects(self, line: bytes) -> bool:
         """Refuse a line that was too long, or does not end as a line should."""
@@ -396,7 +317,8 @@ class Session:
         return True
 
     def _say_goodbye(self, reply: Fixed) -> NoReturn:
-        self.send(reply)
+        if self.state is not State.PROXY:
+            self.send(reply)
         raise Goodbye
 
     def _over_limit(self) -> bool:
@@ -413,41 +335,8 @@ class Session:
             return False
         return True
 
-    def _count_refusal(self, first: int) -> None:
-        self.refusals[self.verb] = self.refusals.get(self.verb, 0) + 1
-        if first == 53:  # ord("5"): for good
-            if self.verb == "rcpt":
-                self.bad_recipients += 1
-            else:
-                self.errors += 1
-
-    def _respond(self, code: int, lines: tuple[str, ...]) -> None:
-        """Send a plugin's own reply (``connection.respond``)."""
-        self.reply(code, "", *lines)
-
-    def _log_reply(self, octets: bytes) -> None:
-        for line in octets[:-2].split(b"\r\n"):
-            self.connection.log(LOGINFO, line.decode("utf-8", "replace"))
-
     def _log_line(self, line: bytes) -> None:
         text = line.decode("utf-8", "replace")
         if self.verb == "auth":
             text = " ".join([*text.split(" ")[:2], "<hidden credentials>"])
         self.connection.log(LOGINFO, f"dispatching {text}")
-
-    def notice(self, text: str, verdict: str = "") -> None:
-        """Log something an operator may want to know of this session.
-
-        Args:
-            text: the line.
-            verdict: one word about what became of a message, for structured writers.
-        """
-        connection = self.connection
-        connection.logger.log(LOGNOTICE, text, connection=connection, verdict=verdict)
-
-
-def _default(cell: Answer, facts: dict[str, str]) -> list[str]:
-    text = cell.text
-    for name, value in facts.items():
-        text = text.replace("{" + name + "}", value)
-    return text.split("\n")

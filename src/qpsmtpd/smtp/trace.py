@@ -29,7 +29,7 @@ def add_trace_fields(session: "Session", transaction: "Transaction", line: str =
     if not line:
         recipients = transaction.recipients
         only = recipients[0].format() if len(recipients) == 1 else ""
-        line = trace.received_from(_lead(session), transaction.id, only)
+        line = trace.received_from(_lead(session, transaction), transaction.id, only)
     found = connection.notes.get("authentication_results", "")
     state = connection.authenticated
     if not found and state is None:
@@ -37,7 +37,7 @@ def add_trace_fields(session: "Session", transaction: "Transaction", line: str =
     else:
         results = trace.authentication_results(
             settings.auth_results_id,
-            found.split("; ") if isinstance(found, str) else found,
+            found,
             authenticated=None if state is None else state is OK,
             mechanism=connection.auth_mechanism,
             user=connection.auth_user,
@@ -45,14 +45,14 @@ def add_trace_fields(session: "Session", transaction: "Transaction", line: str =
     trace.add_trace_fields(message.header, line, results, authserv_id=settings.auth_results_id)
 
 
-def _lead(session: "Session") -> str:
+def _lead(session: "Session", transaction: "Transaction") -> str:
     """What all Received fields of this client have in common, made once."""
     connection, settings = session.connection, session.settings
     facts = (
         connection.remote_info,
         connection.hello_host,
         connection.remote_ip,
-        connection.with_protocol,
+        transaction.with_protocol,
         connection.tls,
     )
     if session.lead[0] != facts:

@@ -64,6 +64,12 @@ class Transaction:
         return self._verdicts
 
     @property
+    def with_protocol(self) -> str:
+        """How the message comes, for Received (RFC 3848, RFC 6531 §3.7.3)."""
+        name = self.connection.with_protocol
+        return f"UTF8{name.removeprefix('E')}" if "smtputf8" in self.mail_parameters else name
+
+    @property
     def per_recipient(self) -> bool:
         """True when the protocol gives each recipient its own final reply (RFC 2033)."""
         return self.connection.protocol == "LMTP"
@@ -72,8 +78,10 @@ class Transaction:
         """Answer for one recipient only, after the message; see ``per_recipient``.
 
         Raises:
-            ValueError: this protocol has one reply for all recipients.
+            ValueError: this protocol has one reply for all recipients, or *result* is no refusal.
         """
+        if not result.refuses:
+            raise ValueError(f"a recipient can be refused, not answered with {result.name}")
         if not self.per_recipient:
             raise ValueError("only LMTP answers for each recipient")
         self.verdicts[recipient] = Verdict(result, text)

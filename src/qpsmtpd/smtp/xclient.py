@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from qpsmtpd.smtp.control import unrecognized
+from qpsmtpd.smtp.peer import spelled
 from qpsmtpd.smtp.reply import fixed
 
 if TYPE_CHECKING:
@@ -39,16 +40,7 @@ def _attributes(argument: bytes, known: frozenset[str]) -> dict[str, str] | None
 
 def _address(text: str) -> str | None:
     """Return an address in the spelling of ``remote_ip``; None when it is none."""
-    import ipaddress  # noqa: PLC0415 - only behind a proxy
-
-    text = text[5:] if text.upper().startswith("IPV6:") else text
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(address)
+    return spelled(text[5:] if text.upper().startswith("IPV6:") else text)
 
 
 def _port(text: str) -> int | None:
@@ -60,27 +52,20 @@ def xclient(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
     connection = session.connection
     if "xclient" not in connection.rights:
         return (yield from unrecognized(session, verb, argument))
-    found = _attributes(argument, _XCLIENT)
-    address = _address(found["ADDR"]) if found and found.get("ADDR") else connection.remote_ip
-    ports = {
-        name: _port(found[name]) for name in ("PORT", "DESTPORT") if found and found.get(name)
-    }
-    if found is None or address is None or None in ports.values():
+    found = _attributes(argument, _XCLIENT) or {}
+    addresses = {name: _address(found[name]) for name in ("ADDR", "DESTADDR") if found.get(name)}
+    ports = {name: _port(found[name]) for name in ("PORT", "DESTPORT") if found.get(name)}
+    if not found or None in addresses.values() or None in ports.values():
         session.send(_SYNTAX)
         return False
-    if not connection.move(address, ports.get("PORT") or 0):
+    if not connection.move(addresses.get("ADDR") or connection.remote_ip, ports.get("PORT") or 0):
         return session.overcrowded()
-    connection.remote_host = found.get("NAME", "")
-    connection.remote_info = connection.remote_host
-    connection.local_ip = _address(found.get("DESTADDR", "")) or connection.local_ip
+    connection.forget()
+    connection.remote_host = connection.remote_info = found.get("NAME", "")
+    connection.local_ip = addresses.get("DESTADDR") or connection.local_ip
     connection.local_port = ports.get("DESTPORT") or connection.local_port
-    if "LOGIN" in found:
-        connection.auth_user = found["LOGIN"]
-    connection.hello = connection.hello_host = ""
-    if found.get("HELO"):
-        connection.hello_host = found["HELO"]
-    connection.notes.clear()
-    connection.relay_client = False
+    connection.auth_user = found.get("LOGIN", "")
+    connection.hello_host = found.get("HELO", "")
     return (yield from session.greet())
 
 

@@ -3,6 +3,8 @@
 Rule: one event is one line, whatever a client put into its text, and a log that fails costs nobody
 more than the line.
 
+The built-in line is text or, where the setting ``log_format`` says so, a JSON object.
+
 Logging plugins are writers. They are asked in the order of ``config/logging`` until one returns
 something else than DECLINED; while any of them is at work the built-in line is not written.
 """
@@ -11,10 +13,11 @@ import os
 import sys
 from _thread import get_ident  # threading costs start-up time and adds nothing here
 from collections.abc import Callable, Iterable
-from time import time
+from math import isfinite
+from time import gmtime, strftime, time
 from typing import Any, Final, TextIO
 
-from qpsmtpd.constants import DECLINED, LOGDEBUG, LOGWARN, OK, LogLevel
+from qpsmtpd.constants import DECLINED, LOGCRIT, LOGDEBUG, LOGWARN, OK, LogLevel
 from qpsmtpd.telemetry.escape import escape
 
 __all__ = ["Log", "LogEvent", "Writer"]
@@ -91,22 +94,32 @@ class LogEvent:
 
     def as_dict(self) -> dict[str, object]:
         """The event as plain values that JSON can carry; what is empty is left out."""
+        stamp = strftime("%Y-%m-%dT%H:%M:%S", gmtime(self.time))
         known: dict[str, object] = {
-            "time": self.time,
+            "time": f"{stamp}.{int(self.time % 1 * 1_000_000):06d}Z",
             "level": self.level_name,
             "pid": self.pid,
-            "connection": self.connection_id,
-            "transaction": self.transaction_id,
+            "connection_id": self.connection_id,
+            "transaction_id": self.transaction_id,
             "remote_ip": self.remote_ip,
-            "hook": self.hook,
             "plugin": self.plugin,
+            "hook": self.hook,
             "text": self.text,
         }
         shown = {name: value for name, value in known.items() if value != ""}
         for name, value in self.fields.items():
-            plain = value is None or isinstance(value, (bool, int, float, str))
-            shown.setdefault(name, value if plain else str(value))
+            plain = value is None or isinstance(value, (bool, int, str))
+            plain = plain or (isinstance(value, float) and isfinite(value))
+            if value != "":
+                shown.setdefault(name, value if plain else str(value))
         return shown
+
+    @property
+    def json(self) -> str:
+        """The event as a JSON object, no newline."""
+        import json  # noqa: PLC0415 - only where somebody wants it
+
+        return json.dumps(self.as_dict())
 
 
 class Log:
@@ -116,13 +129,15 @@ class Log:
         threshold: least urgent level that anybody writes. Test it before formatting a text.
     """
 
-    __slots__ = ("_complained", "_inside", "_level", "_stream", "_writers", "threshold")
+    __slots__ = ("_complained", "_inside", "_json", "_level", "_stream", "_writers", "threshold")
 
     def __init__(
         self,
         threshold: int = LOGWARN,
         stream: TextIO | None = None,
         writers: Iterable[Writer] = (),
+        *,
+        form: str = "text",
     ) -> None:
         """Open the log.
 
@@ -130,8 +145,10 @@ class Log:
             threshold: least urgent level of the built-in line, the setting ``loglevel``.
             stream: where the built-in line goes; None for standard error of the moment.
             writers: what the logging plugins do with an event.
+            form: ``text`` or ``json``: what the built-in line is, the setting ``log_format``.
         """
         self._level = int(threshold)
+        self._json = form == "json"
         self._stream = stream
         self._writers: tuple[Writer, ...] = ()
         self._complained: set[str] = set()
@@ -189,7 +206,7 @@ class Log:
             finally:
                 self._inside.discard(thread)
         if level <= self._level:
-            self._write(event.line)
+            self._write(event)
 
     def _written(self, event: LogEvent) -> bool:
         """Ask the writers; True when one of them has taken the event."""
@@ -213,13 +230,14 @@ class Log:
         name = str(getattr(owner, "name", "") or getattr(owner, "__qualname__", repr(owner)))
         if name not in self._complained:
             self._complained.add(name)
-            reason = escape(str(error) or type(error).__name__)
-            self._write(f"{os.getpid()} FATAL PLUGIN ERROR [{name}]: {reason}", sys.stderr)
+            reason = str(error) or type(error).__name__
+            event = LogEvent(LOGCRIT, f"FATAL PLUGIN ERROR [{name}]: {reason}")
+            self._write(event, sys.stderr)
 
-    def _write(self, line: str, stream: TextIO | None = None) -> None:
+    def _write(self, event: LogEvent, stream: TextIO | None = None) -> None:
         target = stream or self._stream or sys.stderr
         try:
-            target.write(line + "\n")
+            target.write((event.json if self._json else event.line) + "\n")
             target.flush()
         except (AttributeError, OSError, ValueError):  # closed, full, or None in a daemon
             return
