@@ -56,7 +56,7 @@ def test_results_of_plugins_are_cleaned(result, text):
 
 
 def test_results_joined_by_a_plugin_are_parted():
-    joined = 'spf=fail (a; b) reason="c; d";; dkim=pass ;dmarc=none'
+    joined = 'spf=fail (a; b) reason="c; d";; dkim=pass ; ;dmarc=none'
     parts = ['spf=fail (a; b) reason="c; d"', "dkim=pass", "dmarc=none"]
     wanted = trace.authentication_results("mx", parts)
     assert trace.authentication_results("mx", joined) == wanted

@@ -41,6 +41,10 @@ class Command(NamedTuple):
     rfc: str
 
 
+#: commands that bring no mail nearer
+JUNK: Final = frozenset({"noop", "rset", "vrfy", "expn", "help", "helo", "ehlo", "lhlo"})
+
+
 def _rows(*rows: Command) -> dict[bytes, Command]:
     return {row.name.upper().encode(): row for row in rows}
 
@@ -72,6 +76,3 @@ COMMANDS: Final = _rows(
 )
 
 UNRECOGNIZED: Final = Command("unknown", control.unrecognized, _ANY, "RFC 5321 §4.2.4")
-
-#: commands that bring no mail nearer
-JUNK: Final = frozenset({"noop", "rset", "vrfy", "expn", "help", "helo", "ehlo", "lhlo"})

@@ -10,25 +10,24 @@ class Input:
 
     def __init__(self) -> None:
         self._buffer = b""
-        self._position = 0
+        self._position = 0  # of the next octet; 0 in an empty buffer
         self._skipping = False  # inside a line that was too long
         self.ended = False  #: no more will come
 
     def feed(self, data: bytes) -> None:
         """Add octets; empty ones mean that no more will come."""
-        if not data:
-            self.ended = True
-        elif self._position < len(self._buffer):
+        if not self._buffer:
+            self._buffer = data
+        elif data:
             self._buffer = self._buffer[self._position :] + data
             self._position = 0
-        else:
-            self._buffer = data
-            self._position = 0
+        if not data:
+            self.ended = True
 
     @property
     def pending(self) -> bool:
         """True when there are octets."""
-        return self._position < len(self._buffer)
+        return bool(self._buffer)
 
     def line(self, limit: int) -> bytes | None:
         """Cut a line, with its line end.
@@ -47,7 +46,11 @@ class Input:
                 self._skipping = True
                 self.take()
             return None
-        self._position = end
+        if end == len(buffer):
+            self._buffer = b""
+            self._position = 0
+        else:
+            self._position = end
         if end - start > limit or self._skipping:
             self._skipping = False
             return b""

@@ -13,7 +13,7 @@ from qpsmtpd.constants import LOGDEBUG, LOGINFO
 from qpsmtpd.hooks.chain import Chains, HookCall, run
 from qpsmtpd.hooks.verdict import PASS, Verdict
 from qpsmtpd.smtp import proxy
-from qpsmtpd.smtp.command import COMMANDS, JUNK, UNRECOGNIZED
+from qpsmtpd.smtp.command import COMMANDS, JUNK, UNRECOGNIZED, Command
 from qpsmtpd.smtp.connection import Connection
 from qpsmtpd.smtp.data import REJECT
 from qpsmtpd.smtp.input import Input
@@ -267,7 +267,8 @@ class Session(Output):
 
     def _serve(self) -> Script[None]:
         """Read commands and serve them until the session is to end."""
-        received, counts, limit = self.input, self.counts, self.settings.max_line
+        connection, received, counts = self.connection, self.input, self.counts
+        limit = self.settings.max_line
         while True:
             if self._stop is not None:
                 self._say_goodbye(self._stop)
@@ -280,7 +281,7 @@ class Session(Output):
                 yield NEED_DATA
                 continue
             self.steps += 1
-            if line[-2:] == b"\r\n" and line.count(b"\r") == 1:
+            if line.find(b"\r") == len(line) - 2 >= 0:
                 line = line[:-2]
             elif self._objects(line):
                 if self._over_limit():
@@ -289,22 +290,23 @@ class Session(Output):
             else:
                 line = line.rstrip(b"\r\n")
             verb, _, argument = line.partition(b" ")
-            command = COMMANDS.get(verb.upper(), UNRECOGNIZED)
-            self.verb = name = command.name
-            self.connection.command_counter += 1
+            name, procedure, refused, _ = COMMANDS.get(verb) or _command(verb)
+            self.verb = name
+            connection.command_counter += 1
             counts[name] = counts.get(name, 0) + 1
             if self._verbose:
                 self._log_line(line)
-            refusal = command.refused.get(self.state)
-            if refusal is not None:
-                self.send(refusal)
-            elif (yield from command.procedure(self, verb, argument.strip(b" "))):
+            if self.state in refused:
+                self.send(refused[self.state])
+            elif (yield from procedure(self, verb, argument.strip(b" "))):
                 return
             self.verb = ""
             if name in JUNK:
                 self.junk += 1
             if (self.errors or self.junk or self.bad_recipients) and self._over_limit():
                 return
+            if not received.pending and self._stop is None and not received.ended:
+                yield NEED_DATA
 
     def _objects(self, line: bytes) -> bool:
         """Refuse a line that was too long, or does not end as a line should."""
@@ -340,3 +342,8 @@ class Session(Output):
         if self.verb == "auth":
             text = " ".join([*text.split(" ")[:2], "<hidden credentials>"])
         self.connection.log(LOGINFO, f"dispatching {text}")
+
+
+def _command(verb: bytes) -> Command:
+    """Find a verb that is not spelled in capitals, or is unknown."""
+    return COMMANDS.get(verb.upper(), UNRECOGNIZED)
