@@ -193,6 +193,15 @@ def test_a_first_start_that_cannot_succeed_is_tried_once(daemon):
         assert running.log.count("cannot start") == 1
 
 
+def test_a_daemon_without_shared_memory_says_so_and_leaves_nothing(daemon, tmp_path):
+    prefix = ("sh", "-c", 'ulimit -f 100; exec "$@"', "sh")  # sizes of memory count, too
+    running = daemon(prefix=prefix, pid_file=str(tmp_path / "pid"))
+    assert running.ended() == 4
+    assert running.log.count("\n") == 1
+    assert "cannot make the memory that workers share: File too large; raise the" in running.log
+    assert not (tmp_path / "pid").exists()
+
+
 def test_a_second_daemon_is_refused_while_the_first_lives(daemon, tmp_path):
     pid_file = tmp_path / "pid"
     first = daemon(pid_file=str(pid_file)).serving()

@@ -128,14 +128,21 @@ def test_messages_are_counted(board):
     assert board.total("messages") == 1
 
 
-def test_addresses_are_told_apart(board):
-    """Of two thousand clients of other workers, next to none looks like one of ours."""
+def test_addresses_are_told_apart(monkeypatch):
+    """Among two thousand clients of another worker, few of ours seem to be there more than once.
+
+    Where addresses meet depends on the board's random key; this one is an ordinary one.
+    """
+    monkeypatch.setattr(os, "urandom", bytes)
+    board = Scoreboard.create(8)
     others = Limits(board.row(0), total=0, per_ip=0)
     for number in range(2000):
         others.enter_address(f"10.0.{number // 256}.{number % 256}")
     ours = Limits(board.row(1), total=0, per_ip=0)
     taken = [ours.enter_address(f"192.0.2.{number}")[1] for number in range(200)]
-    assert sum(count > 1 for count in taken) < 40
+    board.close()
+    # each has two of 8192 buckets; two thousand strangers leave both empty for 85 of a hundred
+    assert 15 < sum(count > 1 for count in taken) < 45
     assert max(taken) <= 4
 
 

@@ -37,7 +37,9 @@ def test_without_descriptors_clients_are_answered_and_the_loop_rests(daemon, wai
     for _ in range(80):
         running.connect()
     answers = [client.line() for client in running.clients[1:]]
-    assert answers == ["220 hello"] * 74 + [busy] * 6  # a quarter is left for their files
+    served = answers.count("220 hello")
+    assert 45 < served < 75  # a quarter of what was free is left for their files
+    assert answers == ["220 hello"] * served + [busy] * (80 - served)
     assert "cannot accept" not in running.log
     for client in running.clients[1:60]:
         client.close()

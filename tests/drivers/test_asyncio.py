@@ -7,7 +7,8 @@ from tests.drivers.loopback import CLOSING, CODES, DIALOGUE, Gate, run, serving,
 from tests.smtp.ways import ENVELOPE, HELLO, MAIL, RCPT, Log, handler
 
 from qpsmtpd.constants import DENY, OK
-from qpsmtpd.drivers.asyncio import Sessions, run_waiting
+from qpsmtpd.drivers.asyncio import Sessions
+from qpsmtpd.drivers.chain import run_waiting
 from qpsmtpd.hooks.chain import Chains, Handler, HookCall, Kind
 from qpsmtpd.hooks.chain import run as run_chain
 from qpsmtpd.hooks.spec import HOOKS
@@ -327,7 +328,7 @@ def test_without_a_connection_nothing_is_pending(loops):
             server.protocols.clear()
             assert not protocol._input_pending()
             protocol.abort()
-            protocol._drop()
+            assert protocol.eof_received()
             client = await server.connect()
             await client.codes(1)
             (protocol,) = server.protocols

@@ -160,19 +160,20 @@ def test_a_session_that_fails_leaves_nothing_behind(loops, monkeypatch):
         raise RuntimeError("a defect")
 
     async def main():
-        complaints = []
-        asyncio.get_running_loop().set_exception_handler(
-            lambda loop, context: complaints.append(context)
-        )
         async with serving() as server:
-            client = await server.connect()
-            await client.codes(1)
-            monkeypatch.setattr(Session, "send", fail)
-            await client.send(b"RSET\r\n")
-            await until(lambda: server.gone)
-            monkeypatch.undo()
-            await until(lambda: not server.sessions.live)
-        assert complaints
+            client, other = await server.connect(), await server.connect()
+            assert await client.codes(1) + await other.codes(1) == [220, 220]
+            with monkeypatch.context() as patch:
+                patch.setattr(Session, "send", fail)
+                await client.send(b"RSET\r\n")
+                await until(lambda: server.gone)
+            assert await client.rest() == []
+            await other.send(b"NOOP\r\n")
+            assert await other.codes(1) == [250]
+            assert len(server.sessions.live) == 1
+            assert server.finished == [server.protocols[0].session]
+            text = "the session failed and is cut off: RuntimeError('a defect')"
+            assert server.log.texts.count(text) == 1
 
     run(main, loops)
 

@@ -1,7 +1,20 @@
 import socket
+import time
 
 import pytest
-from tests.smtp.ways import ACCEPTING, ENVELOPE, HELLO, MAIL, WATCHED, handler, make, replies
+from tests.drivers.scripted import Script
+from tests.smtp.ways import (
+    ACCEPTING,
+    ENVELOPE,
+    HELLO,
+    MAIL,
+    WATCHED,
+    Log,
+    chains,
+    handler,
+    make,
+    replies,
+)
 
 from qpsmtpd.constants import OK
 from qpsmtpd.drivers.blocking import serve
@@ -11,6 +24,7 @@ from qpsmtpd.smtp import Connection, Session, SessionSettings, State
 MESSAGE = ENVELOPE + b"DATA\r\nA: b\r\n\r\ntext\r\n.\r\n"
 DIALOGUE = MESSAGE + b"QUIT\r\n"
 CODES = [220, 250, 250, 250, 354, 250, 221]
+CLOSING = ["reset_transaction", "disconnect", "post_connection"]
 
 
 class Wire:
@@ -28,36 +42,6 @@ class Wire:
 
     def write(self, data):
         self.connected.sendall(data)
-
-
-class Script:
-    """A client that does as it is told, on a clock of its own."""
-
-    def __init__(self, *steps):
-        self.steps = list(steps)
-        self.now = 0.0
-        self.waits = []
-        self.written = []
-
-    def read(self, seconds):
-        self.waits.append(seconds)
-        assert seconds > 0
-        step = self.steps.pop(0) if self.steps else b""
-        if isinstance(step, float):  # silence
-            taken, step = min(step, seconds), None
-            self.now += taken
-        return step
-
-    def write(self, data):
-        assert data
-        self.written.append(data)
-
-    def monotonic(self):
-        return self.now
-
-    @property
-    def codes(self):
-        return [int(reply[:3]) for reply in replies(b"".join(self.written))]
 
 
 def scripted(*steps, answers=ACCEPTING, **settings):
@@ -196,17 +180,53 @@ def test_a_client_that_cannot_be_written_to_is_gone(octets):
             super().write(data)
 
     calls = []
-    closing = ("reset_transaction", "disconnect", "post_connection")
-    answers = {hook: lambda *a, hook=hook: calls.append(hook) for hook in closing}
+    answers = {hook: lambda *a, hook=hook: calls.append(hook) for hook in CLOSING}
     for kind in (Kind.PLAIN, Kind.BLOCKING):
         calls.clear()
         client = Broken(octets, MAIL)
         session = make({**ACCEPTING, **answers}, kind=kind, max_junk=0)
         serve(session, client, monotonic=client.monotonic)
         assert session.state is State.CLOSED
-        assert calls == list(closing[0 if b"MAIL" in octets else 1 :])
+        assert calls == CLOSING[0 if b"MAIL" in octets else 1 :]
 
 
 def test_the_end_of_input_still_gets_its_replies():
     client = scripted(MESSAGE)
     assert client.codes == CODES[:-1]
+
+
+@pytest.mark.parametrize("octets", [HELLO, ENVELOPE, ENVELOPE + b"DATA\r\nA: b\r\n"])
+def test_a_client_that_cannot_be_read_from_is_gone(octets):
+    class Broken(Script):
+        def read(self, seconds):
+            if not self.steps:
+                raise ConnectionResetError
+            return super().read(seconds)
+
+    calls = []
+    answers = {hook: lambda *a, hook=hook: calls.append(hook) for hook in CLOSING}
+    client = Broken(octets)
+    session = make({**ACCEPTING, **answers})
+    serve(session, client, monotonic=client.monotonic)
+    assert session.state is State.CLOSED
+    assert calls == CLOSING[0 if b"MAIL" in octets else 1 :]
+
+
+@pytest.mark.parametrize("octets", [b"", b"PROXY nonsense\r\n", b"EHLO a\r\n"])
+def test_a_client_without_its_proxy_header_runs_the_closing_hooks(octets):
+    calls = []
+    answers = {hook: lambda *a, hook=hook: calls.append(hook) for hook in WATCHED}
+    client = Script(octets)
+    session = make(answers, connection={"rights": frozenset({"proxy"})})
+    serve(session, client, monotonic=client.monotonic)
+    assert session.state is State.CLOSED
+    assert calls == CLOSING[1:]
+    assert client.written == []
+
+
+def test_nobody_keeps_others_waiting_here():
+    log = Log()
+    answers = {"noop": lambda *a: time.sleep(0.1)}
+    session = Session(Connection(logger=log), chains(answers), SessionSettings())
+    serve(session, Script(b"NOOP\r\nNOOP\r\n"))
+    assert not [text for text in log.texts if "kept every session" in text]

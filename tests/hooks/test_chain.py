@@ -9,7 +9,9 @@ from qpsmtpd.hooks.chain import (
     Chains,
     HookCall,
     Kind,
+    Suspended,
     ask,
+    begin,
     resume,
     run,
     run_blocking,
@@ -31,12 +33,12 @@ def dead(*arguments):
     raise RuntimeError("dead")
 
 
-def verdict_of(handlers, connection=None, *, watched=False, wait=step):
+def verdict_of(handlers, connection=None, *, watched=False):
     """Run a chain to its end where waiting is allowed."""
     chains = Chains(handlers)
     connection = connection or Connection(logger=Log(LOGERROR))
     found = run(handlers[0].hook.name, chains, (connection, "x"), connection, watched)
-    return run_blocking(found, wait) if isinstance(found, HookCall) else found
+    return run_blocking(found) if isinstance(found, HookCall) else found
 
 
 class Pause:
@@ -149,39 +151,6 @@ def test_a_watched_result_of_a_quiet_log_is_not_written():
     assert connection.results == [("test", "helo", DONE)]
 
 
-@pytest.fixture
-def takes(monkeypatch):
-    """Make handlers that take some seconds of a clock nobody waits for."""
-    now = [0.0]
-    monkeypatch.setattr(module, "perf_counter", lambda: now[0])
-
-    def takes(seconds, answer=DECLINED):
-        def call(*arguments):
-            now[0] += seconds
-            return answer() if callable(answer) else answer
-
-        return call
-
-    return takes
-
-
-def test_a_slow_plain_handler_is_named(takes):
-    connection = Connection(logger=Log())
-    handlers = [handler("helo", takes(0.01), plugin="a"), handler("helo", takes(0.19), plugin="b")]
-    run("helo", Chains(handlers), (), connection)
-    (text,) = connection.logger.texts
-    assert text.startswith(
-        "hook helo of plugin b kept every session of this process waiting for 190 ms;"
-    )
-
-
-def test_the_time_a_handler_took_to_fail_is_not_the_next_ones(takes):
-    connection = Connection(logger=Log(4))
-    failing = [handler("helo", takes(0.2, dead), plugin="a"), handler("helo", plugin="b")]
-    run("helo", Chains(failing), (), connection)
-    assert not [text for text in connection.logger.texts if "plugin b kept" in text]
-
-
 def test_what_has_to_wait_is_left_to_the_driver():
     asked = []
     handlers = [
@@ -210,8 +179,9 @@ def test_an_eager_coroutine_is_stepped_until_it_waits():
     call = run("helo", chains, (), Connection())
     assert call.pending is not None
 
-    def drive(awaitable):
-        steps = awaitable.__await__()
+    def drive(call, handler):
+        assert handler is eager
+        steps = call.pending.__await__()
         assert next(steps) == "paused"
         try:
             steps.send("go on")
@@ -219,6 +189,32 @@ def test_an_eager_coroutine_is_stepped_until_it_waits():
             return stop.value
 
     assert run_blocking(call, drive).text == "go on"
+
+
+def test_a_coroutine_that_was_stepped_and_never_ends_that_way_fails():
+    async def waiting(*arguments):
+        await Pause()
+
+    connection = Connection(logger=Log(LOGERROR))
+    eager = handler("helo", kind=Kind.COROUTINE, eager=True)
+    eager.call = waiting
+    assert verdict_of([eager, handler("helo", (OK, "next"))], connection).text == "next"
+    assert "event loop" in connection.logger.texts[0]
+
+
+def test_a_coroutine_handler_is_begun():
+    async def waiting(*arguments):
+        return await Pause() if arguments else "at once"
+
+    one = handler("helo", kind=Kind.COROUTINE)
+    one.call = waiting
+    assert begin(one, ()) == "at once"
+    found = begin(one, ("x",))
+    assert type(found) is Suspended
+    steps = found.__await__()
+    assert next(steps) == "paused"
+    with pytest.raises(StopIteration):
+        steps.send("x")
 
 
 def test_what_is_thrown_into_a_suspended_coroutine_reaches_it():
@@ -295,11 +291,17 @@ def test_a_coroutine_that_never_waits_is_run_to_its_end():
 
 def test_chains_without_a_session():
     log = Log(LOGERROR)
-    handlers = [handler("config", answer) for answer in (None, dead, 5, DECLINED, (OK, "x"), DENY)]
+
+    def silent(*arguments):
+        raise KeyError
+
+    answers = (None, dead, silent, 5, DECLINED, (OK, "x"), DENY)
+    handlers = [handler("config", answer) for answer in answers]
     verdict = ask(Chains(handlers)["config"], log, "name")
     assert verdict.values == ("x",)
     assert log.texts == [
         "FATAL PLUGIN ERROR [test]: dead",
+        "FATAL PLUGIN ERROR [test]: KeyError",
         "Plugin test, hook config returned 5",
     ]
     assert ask((), log) is PASS

@@ -87,10 +87,12 @@ class Arbiter:
         try:
             if self.pid_file is not None:
                 self.pid_file.claim()
+            self.board = Scoreboard.create(MAX_GENERATIONS * options.worker_limit)
         except ConfigError:
             self.close_listeners()
+            if self.pid_file is not None:
+                self.pid_file.remove()
             raise
-        self.board = Scoreboard.create(MAX_GENERATIONS * options.worker_limit)
         self.blocks = Blocks(self.board, MAX_GENERATIONS)
 
     def run(self, started: Callable[[], None] | None = None) -> int:

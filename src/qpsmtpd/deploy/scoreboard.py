@@ -13,6 +13,8 @@ from hashlib import blake2b
 from mmap import mmap
 from typing import Final, NamedTuple
 
+from qpsmtpd.errors import ConfigError
+
 __all__ = ["BUCKETS", "COLUMNS", "Row", "Scoreboard", "Status"]
 
 BUCKETS: Final = 8192
@@ -59,11 +61,24 @@ class Scoreboard:
 
     @classmethod
     def create(cls, rows: int) -> "Scoreboard":
-        """Make an empty one for *rows* workers; pages nobody touched cost nothing."""
-        fd = os.memfd_create("qpsmtpd-scoreboard")
-        os.ftruncate(fd, _HEADER + 8 * rows * len(COLUMNS) + 2 * rows * BUCKETS)
-        os.pwrite(fd, rows.to_bytes(8, "little") + os.urandom(_KEY), 0)
-        return cls(fd)
+        """Make an empty one for *rows* workers; pages nobody touched cost nothing.
+
+        Raises:
+            ConfigError: the system gives no memory for it.
+        """
+        fd = -1
+        try:
+            fd = os.memfd_create("qpsmtpd-scoreboard")
+            os.ftruncate(fd, _HEADER + 8 * rows * len(COLUMNS) + 2 * rows * BUCKETS)
+            os.pwrite(fd, rows.to_bytes(8, "little") + os.urandom(_KEY), 0)
+            return cls(fd)
+        except OSError as error:
+            if fd >= 0:
+                os.close(fd)
+            raise ConfigError(
+                f"cannot make the memory that workers share: {error.strerror}; raise the limits "
+                "of the process (`ulimit -a` shows them)"
+            ) from error
 
     def close(self) -> None:
         """Forget the memory; it is freed when the last process has done so."""

@@ -23,6 +23,7 @@ from qpsmtpd.constants import LOGCRIT, LOGERROR, LOGINFO, LOGWARN
 from qpsmtpd.deploy.client import Client
 from qpsmtpd.deploy.exits import Exit
 from qpsmtpd.deploy.limits import Limits
+from qpsmtpd.hooks import watchdog
 
 if TYPE_CHECKING:
     from qpsmtpd.deploy.channel import Channel
@@ -69,8 +70,22 @@ def run_worker(
 ) -> int:
     """Serve clients until the generation says that it is enough, or is gone; see ``Serve``."""
     faulthandler.enable()  # SIGABRT, which a stuck worker gets, shows where it is stuck
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(Worker(engine, listeners, row, channel, options).serve())
+    # a handler that hangs is ended before the worker is taken for dead
+    watchdog.start(most=options.worker_timeout / 2 or float("inf"))
+    try:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            return runner.run(Worker(engine, listeners, row, channel, options).serve())
+    finally:
+        watchdog.stop()
+
+
+def room_for_sessions() -> int:
+    """How many sessions to take at a time, so that files they need can still be opened.
+
+    Sessions have files and sockets of their own: a quarter of what is free now is for those.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return max(1, (limit - len(os.listdir("/proc/self/fd"))) * 3 // 4)  # noqa: PTH208 - cheap
 
 
 class Worker:
@@ -92,8 +107,7 @@ class Worker:
         self.limits = Limits(
             row, options.connections, options.connections_per_ip, options.ipv6_prefix
         )
-        #: sessions need files and sockets of their own: a quarter of the descriptors is theirs
-        self.most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] * 3 // 4
+        self.most = 0  #: sessions at a time, as descriptors allow
         self.sessions: dict[Client, ServedProtocol] = {}
         self.reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self.complained = -QUIET
@@ -110,6 +124,7 @@ class Worker:
         self.ended: asyncio.Future[None] = loop.create_future()
         self.row.set("heartbeat", time.monotonic_ns() // 1_000_000)
         await self.engine.start()
+        self.most = room_for_sessions()
         self.beat()
         for number, action in (
             (signal.SIGTERM, partial(self.drain, self.options.graceful_timeout)),

@@ -9,16 +9,18 @@ import os
 import socket
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-from qpsmtpd.constants import LOGDEBUG
-from qpsmtpd.errors import HookTimeoutError
-from qpsmtpd.hooks.chain import HookCall, Kind, resume
-from qpsmtpd.hooks.verdict import Verdict
-from qpsmtpd.smtp import CLOSED, FLUSH, NEED_DATA, Session
+from qpsmtpd.constants import LOGCRIT, LOGDEBUG
+from qpsmtpd.drivers.chain import run_waiting
+from qpsmtpd.hooks.chain import HookCall
+from qpsmtpd.smtp import CLOSED, NEED_DATA, Session
 from qpsmtpd.smtp.state import Event
 
-__all__ = ["SMTPProtocol", "Sessions", "run_waiting"]
+if TYPE_CHECKING:
+    from qpsmtpd.hooks.verdict import Verdict
+
+__all__ = ["SMTPProtocol", "Sessions"]
 
 #: hooks that run to their end although the client has left
 _UNSTOPPABLE: Final = frozenset(
@@ -26,42 +28,10 @@ _UNSTOPPABLE: Final = frozenset(
 )
 #: seconds a closed session waits for the client's last octets, so that it gets our last reply
 _LINGER: Final = 3.0
-
-
-async def run_waiting(call: HookCall, executor: Executor | None = None) -> Verdict:
-    """Run the rest of a chain whose first handler has to wait.
-
-    Args:
-        call: what is left of it.
-        executor: runs blocking handlers; None for the loop's own threads.
-    """
-    loop = asyncio.get_running_loop()
-    while True:
-        handler = call.chain[0]
-        pending, call.pending = call.pending, None
-        try:
-            async with asyncio.timeout(handler.timeout) as limit:
-                if pending is not None:
-                    value = await pending
-                elif handler.kind is Kind.COROUTINE:
-                    value = await handler.call(*call.arguments)
-                else:
-                    value = await loop.run_in_executor(executor, handler.call, *call.arguments)
-        except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
-            if isinstance(error, TimeoutError) and limit.expired():
-                verdict = call.fail(
-                    handler, HookTimeoutError(f"no answer within {handler.timeout:g} seconds")
-                )
-            else:
-                verdict = call.fail(handler, error)
-        else:
-            verdict = call.settle(handler, value)
-        if verdict is not None:
-            return verdict
-        rest = resume(call)
-        if not isinstance(rest, HookCall):
-            return rest
-        call = rest
+#: octets a client may send ahead while a handler waits; the rest is left to the kernel
+_AHEAD: Final = 65536
+#: octets of one read after which other sessions have their turn
+_BURST: Final = 65536
 
 
 class Sessions:
@@ -95,23 +65,32 @@ class Sessions:
         for protocol in tuple(self.live):
             protocol.sweep(now)
 
+    def failed(self, session: Session, error: Exception) -> None:
+        """Account for a mistake of ours, which costs that session only."""
+        connection = session.connection
+        text = f"the session failed and is cut off: {error!r}"
+        connection.logger.log(LOGCRIT, text, connection=connection, error=error)
+
 
 class SMTPProtocol(asyncio.Protocol):
     """Drives one session."""
 
     __slots__ = (
+        "_ahead",
         "_began",
         "_closing",
         "_done",
         "_full",
+        "_gave_way",
+        "_held",
         "_hook",
         "_lost",
+        "_paused",
         "_sessions",
         "_since",
         "_steps",
         "_task",
         "_transport",
-        "_unsent",
         "session",
     )
 
@@ -131,10 +110,13 @@ class SMTPProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._hook: asyncio.Future[Verdict] | None = None
-        self._full = False  # the client does not read: no more commands until it does
-        self._unsent = False  # the session has to go on once the client reads
-        self._closing = False
-        self._lost = False
+        self._held: Event | None = None  # what comes next, when we go on
+        self._full = False  # the client does not read: go on when it does
+        self._gave_way = False  # go on after the others
+        self._paused = False  # we do not read
+        self._ahead = 0  # octets that came since the session last needed some, or a little more
+        self._closing = False  # the session is over
+        self._lost = False  # the connection is
         self._began = self._since = 0.0  # set by the first sweep
         self._steps = -1
 
@@ -145,67 +127,74 @@ class SMTPProtocol(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._sessions.live.add(self)
         self.session.connection.peek = self._input_pending
-        self._advance(self.session.next_event())
+        self._advance(self.session.next_event)
 
     def data_received(self, data: bytes) -> None:
         """Serve what came, all of it, and answer with one write."""
         if self._closing:
             return
-        self.session.feed(data)
-        if self._task is None and not self._unsent:
-            self._advance(self.session.next_event())
+        session = self.session
+        session.feed(data)
+        if self._task is None and self._held is None:
+            self._ahead = len(data)
+            self._advance(session.next_event)
+            if len(data) >= _BURST:
+                self._give_way()
+        else:
+            self._ahead += len(data)
+            self._throttle()
 
     def eof_received(self) -> bool:
         """Serve what is left; the client may still be reading."""
-        if self._closing:
-            self._drop()
-            return True
-        self.session.feed(b"")
-        if self._task is None and not self._unsent:
-            self._advance(self.session.next_event())
+        if not self._closing:
+            self.session.feed(b"")
+            if self._task is None and self._held is None:
+                self._advance(self.session.next_event)
+        elif self._transport is not None:
+            self._transport.close()
         return True
 
     def pause_writing(self) -> None:
         """Stop serving a client that does not read its replies."""
         self._full = True
-        if self._transport is not None and not self._closing:
-            self._transport.pause_reading()
+        self._throttle()
 
     def resume_writing(self) -> None:
         """Go on with it."""
         self._full = False
-        if self._task is not None or self._closing:
-            return
-        if self._unsent:
-            self._unsent = False
-            self._advance(self.session.next_event())
-        if self._transport is not None and not self._full and self._task is None:
-            self._transport.resume_reading()
+        held, self._held = self._held, None
+        if type(held) is HookCall:
+            self._wait_for(held)
+        elif held is not None:
+            self._advance(self.session.next_event)
+        self._throttle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session, in the order of the original, and free what it held."""
         self._lost = True
-        if self._task is None:
-            if not self._closing:
-                self.session.feed(b"")
-                self._advance(self.session.abandon())
-        elif self._hook is not None:
-            self._hook.cancel()
-        self._transport = None
-        if self._task is None:
-            self._sessions.live.discard(self)
-        if self._done is not None:
-            self._done()
-            self._done = None
+        self._full = False
+        done, self._done = self._done, None
+        try:
+            if self._hook is not None:
+                self._hook.cancel()
+            elif self._task is None and not self._closing:
+                self._advance(self.session.abandon)
+        finally:
+            self._transport = None
+            self._leave()
+            if done is not None:
+                done()
 
     # What the server calls
 
     def shutdown(self) -> None:
         """Say goodbye at the next command boundary."""
-        self.session.shutdown()
-        if self._task is None and not self._closing and self.session.interruptible:
-            self._unsent = False
-            self._advance(self.session.next_event())
+        session, held = self.session, self._held
+        session.shutdown()
+        between = session.interruptible and not self._closing
+        if between and self._task is None and type(held) is not HookCall:
+            self._held = None
+            self._advance(session.next_event)
 
     def abort(self) -> None:
         """End now."""
@@ -220,128 +209,164 @@ class SMTPProtocol(asyncio.Protocol):
         if session.steps != self._steps or self._task is not None:
             self._steps = session.steps
             self._since = now
-        elif self._closing:
-            if now - self._since > _LINGER:
+        waited = now - self._since
+        if self._closing:
+            if waited > _LINGER:
                 self.abort()
             return
-        waited = now - self._since
         lasts = self._sessions.session_timeout
         too_long = 0 < lasts < now - self._began
-        if self._task is None and not self._closing and (waited > session.time_limit or too_long):
+        if self._task is None and (waited > session.time_limit or too_long):
             if self._full:
                 self.abort()  # there is no way to tell it
                 return
             self._since = now
+            self._held = None
             session.timeout(session=too_long)
-            self._advance(session.next_event())
+            self._advance(session.next_event)
 
     # Inside
 
-    def _advance(self, event: Event) -> None:
-        session = self.session
-        while event is not NEED_DATA:
-            if type(event) is HookCall:
-                self._wait_for(event)
-                return
-            if event is FLUSH:
+    def _advance(self, step: Callable[[], Event]) -> None:
+        """Take a step with the session, and go on until it needs data or a handler waits."""
+        try:
+            event = step()
+            if event is not NEED_DATA and event is not CLOSED:
                 self._flush()
-                if self._full:
-                    self._unsent = True
-                    return
-                event = session.next_event()
-            else:
-                self._close()
+                if self._full or type(event) is not HookCall:
+                    self._hold(event)
+                else:
+                    self._wait_for(event)
                 return
-        self._flush()
+            self._flush()
+            self._ahead = 0
+            if event is CLOSED:
+                self._close()
+        except Exception as error:  # noqa: BLE001 - other sessions must not suffer
+            self._fail(error)
 
     def _flush(self) -> None:
         out = self.session.data_to_send()
         if out and not self._lost and self._transport is not None:
             self._transport.write(out)
 
+    def _throttle(self) -> None:
+        """Read as long as the client does and what it sent ahead is little."""
+        wanted = self._closing or not (self._full or self._gave_way or self._ahead > _AHEAD)
+        transport, ended = self._transport, self.session.input.ended
+        if self._paused is wanted and transport is not None and not ended:
+            self._paused = not wanted
+            if wanted:
+                transport.resume_reading()
+            else:
+                transport.pause_reading()
+
+    def _hold(self, event: Event) -> None:
+        """Go on later: when the client reads, or when others have had their turn."""
+        self._held = event
+        if not self._full:
+            self._give_way()
+
+    def _give_way(self) -> None:
+        """Let others have their turn: a loop would serve one client as long as it can send."""
+        if not self._gave_way and not self._closing:
+            self._gave_way = True
+            self._throttle()
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._gave_way = False
+        if not self._full and not self._lost:
+            self.resume_writing()
+
     def _wait_for(self, call: HookCall) -> None:
-        """Let a task finish the chain; the client's further octets stay in the kernel."""
-        self._flush()
-        if self._transport is not None and not self._lost:
-            self._transport.pause_reading()
+        """Let a task finish the chain; a client that is lost meanwhile is noticed."""
+        self._throttle()
         self._task = asyncio.get_running_loop().create_task(self._wait(call))
 
-    async def _wait(self, call: HookCall) -> None:
+    async def _wait(self, event: Event) -> None:
         """Finish a chain, then go on with the session until it needs data."""
         session = self.session
-        event: Event = call
-        while event is not NEED_DATA and event is not CLOSED:
-            if type(event) is HookCall:
-                event = await self._run(event)
-            else:
-                self._flush()
-                if self._full:
-                    self._unsent = True
+        try:
+            while event is not CLOSED:
+                if type(event) is HookCall:
+                    event = await self._run(event)
+                elif self._lost:
+                    event = session.abandon()
+                elif event is NEED_DATA:
                     break
-                event = session.next_event()
-            self._flush()
-        self._task = None
-        if event is CLOSED:
-            self._close()
-        elif self._transport is not None and not self._lost:
-            if session.interruptible and session.stopping:
-                self._advance(session.next_event())
-            if not self._full and not self._closing:
-                self._transport.resume_reading()
-        else:
-            self._advance(session.abandon())
-            if self._task is None:
-                self._sessions.live.discard(self)
+                else:
+                    self._hold(event)
+                    return
+                self._flush()
+                if self._full and type(event) is HookCall:
+                    self._hold(event)
+                    return
+            if event is CLOSED:
+                self._close()
+            self._ahead = 0
+        except Exception as error:  # noqa: BLE001 - other sessions must not suffer
+            self._fail(error)
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        finally:
+            self._task = None
+            self._throttle()
+            self._leave()
 
     async def _run(self, call: HookCall) -> Event:
         """Run a chain; a client that leaves meanwhile stops it, unless it must not be stopped."""
         session = self.session
-        waiting = run_waiting(call, self._sessions.executor)
+        executor = self._sessions.executor
         if call.hook in _UNSTOPPABLE:
-            return session.next_event(await waiting)
+            return session.next_event(await run_waiting(call, executor))
         if self._lost:
-            waiting.close()
             return session.abandon()
-        self._hook = asyncio.ensure_future(waiting)
+        self._hook = asyncio.ensure_future(run_waiting(call, executor))
         try:
             verdict = await self._hook
         except asyncio.CancelledError:
-            self._reraise_unless_lost()
+            if self._transport is not None:
+                raise  # it is the server that stops
             return session.abandon()
         finally:
             self._hook = None
         return session.next_event(verdict)
 
-    def _reraise_unless_lost(self) -> None:
-        """Tell a client that left from a server that stops, in the handler of a cancellation."""
-        if not self._lost:
-            raise  # noqa: PLE0704 - called while the exception is handled
-
     def _close(self) -> None:
-        """The session is over: send what there is and go, without losing our last reply."""
-        self._flush()
-        if self._closing:
-            return
-        self._closing = True
-        session = self.session
-        if self._sessions.finished is not None:
-            self._sessions.finished(session)
-        transport = self._transport
+        """The session is over: go, without losing our last reply."""
+        self._end()
+        session, transport = self.session, self._transport
         if transport is None or self._lost:
-            self._sessions.live.discard(self)
-        elif session.verb == "quit" and not session.input_pending():
+            return
+        quit_ = session.verb == "quit" and not session.input_pending()
+        if quit_ or session.input.ended or not transport.can_write_eof():
             transport.close()
-        elif transport.can_write_eof():
-            # a close with unread input would reset the connection and eat the reply
+            return
+        # a close with unread input would reset the connection and eat the reply
+        try:
             transport.write_eof()
-            transport.resume_reading()
-            self._steps = -1
-        else:
-            transport.close()
+        except OSError:  # reset already
+            transport.abort()
+        self._steps = -1
+        self._throttle()
 
-    def _drop(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
+    def _end(self) -> None:
+        self._closing = True
+        if self._sessions.finished is not None:
+            self._sessions.finished(self.session)
+
+    def _fail(self, error: Exception) -> None:
+        self.abort()
+        self._sessions.failed(self.session, error)
+        if not self._closing:
+            self._end()
+
+    def _leave(self) -> None:
+        """Be forgotten when the connection is lost and nothing waits any more."""
+        if self._lost and self._task is None:
+            self._sessions.live.discard(self)
 
     def _input_pending(self) -> bool:
         """True when the client has sent something no command has used yet."""
@@ -350,6 +375,8 @@ class SMTPProtocol(asyncio.Protocol):
         if self._transport is None:
             return False
         found = self._transport.get_extra_info("socket")
+        if found is None:
+            return False
         try:
             with socket.socket(fileno=os.dup(found.fileno())) as twin:
                 return bool(twin.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))

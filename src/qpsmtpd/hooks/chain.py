@@ -11,11 +11,13 @@ DECLINED ends it. A handler that raises, or returns what is no result, is logged
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from enum import Enum
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from qpsmtpd.constants import DECLINED, LOGCRIT, LOGDEBUG, LOGERROR, LOGWARN, Result
+from qpsmtpd.constants import DECLINED, LOGCRIT, LOGDEBUG, LOGERROR, Result
+from qpsmtpd.hooks.slow import name_slow
 from qpsmtpd.hooks.spec import HOOKS, Hook
 from qpsmtpd.hooks.verdict import PASS, Verdict, read
+from qpsmtpd.hooks.watchdog import guarded
 
 if TYPE_CHECKING:
     from qpsmtpd.logger import Logger
@@ -28,6 +30,7 @@ __all__ = [
     "Kind",
     "Suspended",
     "ask",
+    "begin",
     "resume",
     "run",
     "run_blocking",
@@ -91,10 +94,11 @@ class Chains(dict[str, Chain]):
     """The chain of every hook, by name; frozen by convention once built.
 
     Attributes:
-        slow: seconds a plain handler may keep an event loop before it is named in the log.
+        slow: seconds a plain handler may keep an event loop before it is named in the log;
+            infinite where nobody but its own client waits for it.
     """
 
-    slow = 0.05
+    slow = float("inf")
 
     def __init__(self, handlers: Iterable[Handler] = ()) -> None:
         super().__init__()
@@ -184,15 +188,6 @@ class HookCall:
         self._log(LOGCRIT, f"FATAL PLUGIN ERROR [{handler.plugin}]: {reason}", handler, error)
         return self._unusable(handler)
 
-    def slow(self, handler: Handler, seconds: float) -> None:
-        """Name a plain handler that kept the event loop waiting."""
-        text = (
-            f"hook {self.hook} of plugin {handler.plugin} kept every session of this process "
-            f"waiting for {seconds * 1000:.0f} ms; mark the function @blocking, make it async, "
-            "or put offload=1 on the plugin's line"
-        )
-        self._log(LOGWARN, text, handler)
-
     def _log(
         self, level: int, text: str, handler: Handler, error: BaseException | None = None
     ) -> None:
@@ -226,6 +221,20 @@ class HookCall:
             ask(observers, connection.logger, connection, handler.plugin, result, verdict.text)
 
 
+#: stands for the value of a handler that can only be run where waiting is allowed
+_LATER: Final = object()
+
+
+class _Failed:
+    """What a handler returned that raised instead."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+@guarded
 def run(
     hook: str,
     chains: Chains,
@@ -248,59 +257,58 @@ def run(
         The verdict, or what is left to be run where waiting is allowed.
     """
     left = chains[hook] if chain is None else chain
-    last = perf_counter()
+    found: Verdict | HookCall | None = None
+    started = perf_counter()  # of them all: to read the clock costs as much as a handler
     for handler in left:
         try:
             if handler.inline:
                 value = handler.call(*arguments)
-            elif handler.eager:
-                coroutine = handler.call(*arguments)
-                try:
-                    yielded = coroutine.send(None)
-                except StopIteration as stop:
-                    value = stop.value
-                else:
-                    call = _left(hook, chains, arguments, connection, watched, left, handler)
-                    call.pending = Suspended(coroutine, yielded)
-                    return call
             else:
-                return _left(hook, chains, arguments, connection, watched, left, handler)
+                value = begin(handler, arguments) if handler.eager else _LATER
         except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
+            value = _Failed(error)
+        if watched or (value is not None and value is not DECLINED):
             call = HookCall(hook, chains, arguments, connection, watched=watched)
-            verdict = call.fail(handler, error)
-            if verdict is not None:
-                return verdict
-        else:
-            now = perf_counter()
-            if now - last > chains.slow and handler.inline:
-                HookCall(hook, chains, arguments, connection).slow(handler, now - last)
-            last = now
-            if watched or (value is not None and value is not DECLINED):
-                call = HookCall(hook, chains, arguments, connection, watched=watched)
-                verdict = call.settle(handler, value)
-                if verdict is not None:
-                    return verdict
-    return PASS
+            found = _account(call, left, handler, value)
+            if found is not None:
+                break
+    if perf_counter() - started > chains.slow and left:
+        name_slow(hook, left, handler, perf_counter() - started, chains.slow, connection)
+    return PASS if found is None else found
 
 
-def _left(
-    hook: str,
-    chains: Chains,
-    arguments: tuple[object, ...],
-    connection: Any,
-    watched: bool,  # noqa: FBT001 - private
-    chain: Chain,
-    handler: Handler,
-) -> HookCall:
-    """Make the call of *handler* and those behind it."""
-    rest = chain[chain.index(handler) :]
-    return HookCall(hook, chains, arguments, connection, watched=watched, chain=rest)
+def _account(
+    call: HookCall, chain: Chain, handler: Handler, value: object
+) -> Verdict | HookCall | None:
+    """Account for one handler of a chain; None when the next is to be asked."""
+    if value is _LATER or type(value) is Suspended:
+        call.chain = chain[chain.index(handler) :]
+        call.pending = value if type(value) is Suspended else None
+        return call
+    if type(value) is _Failed:
+        return call.fail(handler, value.error)
+    return call.settle(handler, value)
 
 
 def resume(call: HookCall) -> Verdict | HookCall:
     """Go on behind the first handler of a call, which has waited and declined."""
     rest = call.chain[1:]
     return run(call.hook, call.chains, call.arguments, call.connection, call.watched, rest)
+
+
+@guarded
+def begin(handler: Handler, arguments: tuple[object, ...]) -> Any:
+    """Run a coroutine handler as far as it needs no event loop.
+
+    Returns:
+        What the handler returned, or, if it has to wait, a ``Suspended`` to await the rest with.
+    """
+    coroutine = handler.call(*arguments)
+    try:
+        yielded = coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    return Suspended(coroutine, yielded)
 
 
 def step(awaitable: Awaitable[object]) -> object:
@@ -318,44 +326,61 @@ def step(awaitable: Awaitable[object]) -> object:
     raise RuntimeError("a coroutine waited for an event loop where there is none")
 
 
-def run_blocking(call: HookCall, wait: Callable[[Awaitable[object]], object] = step) -> Verdict:
+def _finish(call: HookCall, handler: Handler) -> object:
+    pending, call.pending = call.pending, None
+    return step(handler.call(*call.arguments) if pending is None else pending)
+
+
+@guarded
+def run_blocking(
+    call: HookCall, finish: Callable[[HookCall, Handler], object] = _finish
+) -> Verdict:
     """Run what is left of a chain where waiting is allowed.
 
     Args:
         call: what is left.
-        wait: runs a coroutine to its end.
+        finish: runs a coroutine handler of the call to its end, or goes on with ``pending``.
     """
-    pending = call.pending
-    last = perf_counter()  # read by the watchdog, as is handler
+    arguments = call.arguments
     for handler in call.chain:
         try:
-            value = handler.call(*call.arguments) if pending is None else pending
             if handler.kind is Kind.COROUTINE:
-                value = wait(value)
+                value = finish(call, handler)
+            else:
+                value = handler.call(*arguments)
         except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
             verdict = call.fail(handler, error)
         else:
             verdict = call.settle(handler, value)
         if verdict is not None:
             return verdict
-        pending = None
-        last = perf_counter()  # noqa: F841 - read by the watchdog
     return PASS
 
 
+@guarded
 def ask(chain: Chain, logger: "Logger", *arguments: object) -> Verdict:
     """Run a chain of plain handlers that belongs to no session (config, parsers, post_fork)."""
     for handler in chain:
         try:
             value = handler.call(*arguments)
         except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
-            text = f"FATAL PLUGIN ERROR [{handler.plugin}]: {error}"
-            logger.log(LOGCRIT, text, plugin=handler.plugin, hook=handler.hook.name, error=error)
+            _complain(logger, handler, error)
             continue
-        verdict = read(value, handler.plugin)
-        if verdict is None:
-            text = f"Plugin {handler.plugin}, hook {handler.hook.name} returned {value!r}"
-            logger.log(LOGERROR, text, plugin=handler.plugin, hook=handler.hook.name)
-        elif verdict.result is not DECLINED:
+        verdict = _read(logger, handler, value)
+        if verdict is not PASS:
             return verdict
     return PASS
+
+
+def _complain(logger: "Logger", handler: Handler, error: Exception) -> None:
+    text = f"FATAL PLUGIN ERROR [{handler.plugin}]: {str(error) or type(error).__name__}"
+    logger.log(LOGCRIT, text, plugin=handler.plugin, hook=handler.hook.name, error=error)
+
+
+def _read(logger: "Logger", handler: Handler, value: object) -> Verdict:
+    verdict = read(value, handler.plugin)
+    if verdict is None:
+        text = f"Plugin {handler.plugin}, hook {handler.hook.name} returned {value!r}"
+        logger.log(LOGERROR, text, plugin=handler.plugin, hook=handler.hook.name)
+        return PASS
+    return PASS if verdict.result is DECLINED else verdict

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from qpsmtpd.constants import LOGDEBUG, LogLevel, Result
 from qpsmtpd.errors import ConfigError
-from qpsmtpd.hooks.chain import Handler
+from qpsmtpd.hooks.chain import Handler, Kind
 from qpsmtpd.hooks.spec import HOOKS
 from qpsmtpd.plugin.args import declare
 from qpsmtpd.plugin.handler import (
@@ -210,7 +210,7 @@ class Plugin(Rejecting):
             kind,
             timeout=self._limit,
             on_error=self.on_error,
-            eager=self.eager,
+            eager=self.eager and kind is Kind.COROUTINE,
         )
         self._registrations.append(Registration(handler, first))
         hooks = self._hooks.setdefault(id(code_of(call)), [])

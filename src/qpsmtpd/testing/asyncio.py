@@ -88,6 +88,24 @@ class _Socket:
             end.close()
 
 
+class WatchedSessions(Sessions):
+    """Sessions whose failures are those of the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._error: Exception | None = None
+
+    def failed(self, session: Session, error: Exception) -> None:
+        """Keep the error until somebody asks."""
+        self._error = error
+
+    def complain(self) -> None:
+        """Raise what a session raised."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+
 class LoopLink:
     """A client's end of the wire; every call lets the loop run until the server waits again."""
 
@@ -132,10 +150,12 @@ class LoopLink:
         """Wait until the server waits for the client, or is done with it."""
         protocol, transport = self._protocol, self._transport
         while True:
+            self._driver.sessions.complain()
             task = protocol._task  # noqa: SLF001 - nothing else tells that a handler waits
             if task is not None:
                 await asyncio.wait({task})
-                task.result()
+            elif protocol._gave_way:  # noqa: SLF001 - it goes on by itself
+                await asyncio.sleep(0)
             elif transport.closing:
                 if self._gone:
                     return
@@ -176,7 +196,7 @@ class LoopDriver:
         self._clock = clock
         self._loop = asyncio.new_event_loop()
         self._links: list[LoopLink] = []
-        self.sessions = Sessions()
+        self.sessions = WatchedSessions()
 
     def flavoured(self, service: Any) -> Any:
         """Return a service as plugins are to have it: one that really waits."""

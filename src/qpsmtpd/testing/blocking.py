@@ -4,7 +4,7 @@ import threading
 from collections.abc import Awaitable
 from typing import Any
 
-from qpsmtpd.drivers.blocking import serve
+from qpsmtpd.drivers.blocking import Runner, serve
 from qpsmtpd.hooks.chain import step
 from qpsmtpd.services import BlockingProcess, Clock
 from qpsmtpd.smtp import Session
@@ -19,15 +19,17 @@ class BlockingLink:
     left to do.
     """
 
-    def __init__(self, session: Session, clock: Clock, early: bytes) -> None:
+    def __init__(self, session: Session, run: Runner, clock: Clock, early: bytes) -> None:
         """Let a session begin.
 
         Args:
             session: the session.
+            run: runs chains.
             clock: tells when the client is late.
             early: what the client sends before it is greeted.
         """
         self._session = session
+        self._run = run
         self._clock = clock
         self._turn = threading.Condition()
         self._idle = False  # the server waits for the client
@@ -108,7 +110,7 @@ class BlockingLink:
 
     def _serve(self) -> None:
         try:
-            serve(self._session, self, monotonic=self._clock.monotonic)
+            serve(self._session, self, self._run, self._clock.monotonic)
         except BaseException as error:  # noqa: BLE001 - raised where the test waits
             self._error = error
         finally:
@@ -118,7 +120,10 @@ class BlockingLink:
 
 
 class BlockingDriver:
-    """Sessions as a process per connection has them: no event loop anywhere."""
+    """Sessions as a process has them that serves one at a time.
+
+    There is no event loop, but for coroutine handlers that cannot do without.
+    """
 
     process = BlockingProcess
 
@@ -129,6 +134,7 @@ class BlockingDriver:
             clock: what time limits go by.
         """
         self._clock = clock
+        self._run = Runner()
         self._links: list[BlockingLink] = []
 
     def flavoured(self, service: Any) -> Any:
@@ -145,7 +151,7 @@ class BlockingDriver:
 
     def serve(self, session: Session, early: bytes) -> BlockingLink:
         """Begin a session; see ``Driver``."""
-        link = BlockingLink(session, self._clock, early)
+        link = BlockingLink(session, self._run, self._clock, early)
         self._links.append(link)
         return link
 
@@ -156,6 +162,9 @@ class BlockingDriver:
                 link.go_on()
 
     def close(self) -> None:
-        """End all sessions."""
-        for link in self._links:
-            link.close()
+        """End all sessions, and the event loop if there is one."""
+        try:
+            for link in self._links:
+                link.close()
+        finally:
+            self._run.close()
