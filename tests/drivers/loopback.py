@@ -47,8 +47,9 @@ class Gate:
 class Server:
     """Listens, and remembers what became of its sessions."""
 
-    def __init__(self, answers, *, sessions=None, small=False, **settings):
+    def __init__(self, answers, *, sessions=None, small=False, rights=(), **settings):
         self.calls = []
+        self.rights = frozenset(rights)
         self.sessions = Sessions(**{"finished": self.finish, **(sessions or {})})
         self.settings = SessionSettings(**settings)
         self.log = Log()
@@ -69,7 +70,7 @@ class Server:
         self.gone.append(len(self.sessions.live))
 
     def protocol(self):
-        connection = Connection("127.0.0.1", logger=self.log)
+        connection = Connection("127.0.0.1", logger=self.log, rights=self.rights)
         session = Session(connection, self.chains, self.settings)
         made = SMTPProtocol(session, self.sessions, self.leave)
         self.protocols.append(made)

@@ -85,16 +85,7 @@ def test_the_account_of_a_session_may_fail_too(loops):
 
 def test_closing_hooks_run_when_a_proxy_header_is_none(loops):
     async def main():
-        async with serving() as server:
-            made = server.protocol
-
-            def proxied():
-                protocol = made()
-                protocol.session.connection.rights = frozenset({"proxy"})
-                return protocol
-
-            server.protocol = proxied
-            await server.start()
+        async with serving(rights={"proxy"}) as server:
             client = await server.connect()
             await client.send(b"EHLO a\r\n")
             assert await client.rest() == []
