@@ -74,6 +74,8 @@ _literal = re.compile(_LITERAL).fullmatch
 _number = re.compile("0|[1-9][0-9]{0,2}").fullmatch
 _route = re.compile(rf"@(?:{_DOMAIN}|{_LITERAL})(?:,@(?:{_DOMAIN}|{_LITERAL}))*:", re.ASCII).match
 
+_new = object.__new__
+
 #: names that need no domain (RFC 5321 §4.1.1.3, RFC 2142 §4)
 _HOSTLESS: Final = frozenset({"postmaster", "abuse"})
 
@@ -184,6 +186,15 @@ class Address:
         Raises:
             AddressError: the path is outside the grammar or too long.
         """
+        return cls.plain(path) or cls._parse(path, smtputf8)
+
+    @classmethod
+    def plain(cls, path: str) -> "Address | None":
+        """Read a path of the kind that nearly all are, and that ``format`` gives back unchanged.
+
+        Returns:
+            The mailbox; None when it takes ``parse`` to tell what the path is.
+        """
         length = len(path)
         found = _plain(path) if length <= _MAX_PATH else None
         if found is not None:
@@ -191,12 +202,12 @@ class Address:
             if length <= _MAX_LABEL or (
                 len(user) <= _MAX_LOCAL and max(map(len, host.split("."))) <= _MAX_LABEL
             ):
-                self = cls.__new__(cls)
+                self = _new(cls)
                 self.user = user
                 self.host = host
                 self._notes = None
                 return self
-        return cls._parse(path, smtputf8)
+        return None
 
     @classmethod
     def _parse(cls, path: str, smtputf8: bool) -> "Address":  # noqa: FBT001 - private

@@ -39,20 +39,14 @@ class Result(IntEnum):
     DECLINED = 909
     DONE = 910
 
-    @property
-    def refuses(self) -> bool:
-        """True for the four ways to say no."""
-        return 901 <= self <= 904
+    refuses: bool  #: true for the four ways to say no
+    disconnects: bool  #: true when the connection is to end after the reply
+    temporary: bool  #: true for the refusals a client may retry
 
-    @property
-    def disconnects(self) -> bool:
-        """True when the connection is to end after the reply."""
-        return self in {903, 904}
-
-    @property
-    def temporary(self) -> bool:
-        """True for the refusals a client may retry."""
-        return self in {902, 904}
+    def __init__(self, number: int) -> None:
+        self.refuses = 901 <= number <= 904
+        self.disconnects = number in {903, 904}
+        self.temporary = number in {902, 904}
 
 
 class LogLevel(IntEnum):

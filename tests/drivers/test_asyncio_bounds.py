@@ -24,7 +24,7 @@ def test_what_a_client_sends_ahead_of_a_waiting_hook_is_bounded(loops):
             await until(lambda: protocol._paused)
             for _ in range(100):
                 await asyncio.sleep(0)
-            assert len(protocol.session.input._buffer) <= BOUND
+            assert len(protocol.session.input.buffer) <= BOUND
             gate.event.set()
             codes = asyncio.ensure_future(client.codes(100_002))
             assert (await codes)[:3] == [220, 250, 250]
@@ -46,7 +46,7 @@ def test_neither_does_a_closing_hook_let_it_send_without_end(loops):
             await until(lambda: protocol._paused)
             for _ in range(100):
                 await asyncio.sleep(0)
-            assert len(protocol.session.input._buffer) <= BOUND
+            assert len(protocol.session.input.buffer) <= BOUND
             gate.event.set()
             assert await client.rest() == [220, 221]
             await asyncio.wait({sent})  # dropped: it makes no difference to anybody

@@ -220,7 +220,7 @@ def test_a_client_that_never_reads_is_not_served(loops, waits):
                     await asyncio.sleep(0)
             assert served < wanted
             assert protocol._transport.get_write_buffer_size() < 300_000
-            assert len(protocol.session.input._buffer) < 300_000
+            assert len(protocol.session.input.buffer) < 300_000
             assert await client.codes(wanted + 1) == [220] + [214] * wanted
             await sent
             await client.send(b"QUIT\r\n")

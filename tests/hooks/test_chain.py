@@ -5,12 +5,12 @@ from tests.smtp.ways import Log, handler
 
 from qpsmtpd.constants import DECLINED, DENY, DENYSOFT, DONE, LOGDEBUG, LOGERROR, OK
 from qpsmtpd.hooks import chain as module
+from qpsmtpd.hooks.ask import ask
 from qpsmtpd.hooks.chain import (
     Chains,
     HookCall,
     Kind,
     Suspended,
-    ask,
     begin,
     resume,
     run,

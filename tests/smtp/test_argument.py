@@ -44,7 +44,7 @@ BAD = [
 def test_path_and_parameters_are_parted(verb, argument, path, parameters):
     found = parse(verb, argument)
     assert found == (path, parameters)
-    assert list(found.parameters) == list(parameters)
+    assert list(found[1]) == list(parameters)
 
 
 @pytest.mark.parametrize(("verb", "argument", "text"), BAD)

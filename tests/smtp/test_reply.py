@@ -175,13 +175,13 @@ def test_what_may_not_stand_in_a_reply_does_not(text, octets):
         assert (
             encode(550, "5.7.1", (text,), enhanced=enhanced) == b"550 " + front + octets + b"\r\n"
         )
-        assert replies(encode_line(550, "5.7.1", text, enhanced=enhanced))
+        assert encode_line(550, "5.7.1", text, enhanced=enhanced) == b""
 
 
 def test_utf8_is_kept_for_a_transaction_that_asked_for_it():
     octets = encode(250, "2.1.0", ("caf\u00e9",), enhanced=True, utf8=True)
     assert octets == "250 2.1.0 caf\u00e9\r\n".encode()
-    assert encode_line(250, "2.1.0", "caf\u00e9", enhanced=True) == octets
+    assert encode_line(250, "2.1.0", "caf\u00e9", enhanced=True) == b""
 
 
 LONG = [
@@ -209,9 +209,10 @@ def test_an_over_long_text_becomes_several_lines(text):
 
 @pytest.mark.parametrize("text", LONG)
 def test_each_line_of_an_over_long_text_has_the_status_code(text):
-    (reply,) = replies(encode(550, "5.7.1", (text,), enhanced=True))
+    octets = encode(550, "5.7.1", (text,), enhanced=True)
+    (reply,) = replies(octets)
     assert [line[4:9] for line in reply.split("\n") if line[4:9] != "5.7.1"] == []
-    assert replies(encode_line(550, "5.7.1", text, enhanced=True)) == [reply] or "\u20ac" in text
+    assert encode_line(550, "5.7.1", text, enhanced=True) == (b"" if len(text) > 490 else octets)
 
 
 def test_an_over_long_line_is_cut_between_characters():

@@ -80,7 +80,7 @@ def test_a_line_of_a_hundred_megabytes_takes_no_memory():
     for _ in range(1600):
         session.feed(block)
         assert session.next_event() is NEED_DATA
-    assert not session.input._buffer
+    assert not session.input.buffer
     session.feed(b"\r\nNOOP\r\n")
     assert [reply[:3] for reply in replies(advance(session)[1])] == ["500", "250"]
 

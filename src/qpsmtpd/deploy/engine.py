@@ -18,7 +18,8 @@ from qpsmtpd.config.schema import LISTENER_OPTIONS, nearest
 from qpsmtpd.constants import LOGCRIT, LOGERROR, LOGINFO, LOGNOTICE, LOGWARN, OK, LogLevel
 from qpsmtpd.deploy import reverse
 from qpsmtpd.errors import ConfigError
-from qpsmtpd.hooks.chain import Chain, Chains, ask
+from qpsmtpd.hooks.ask import ask
+from qpsmtpd.hooks.chain import Chain, Chains
 from qpsmtpd.hooks.verdict import Verdict
 from qpsmtpd.message import Storage
 from qpsmtpd.plugin.loader import handlers, load_plugins

@@ -76,8 +76,8 @@ class SMTPProtocol(asyncio.Protocol):
     """Drives one session."""
 
     __slots__ = (
-        "_ahead",
         "_began",
+        "_busy",
         "_closing",
         "_done",
         "_full",
@@ -114,7 +114,7 @@ class SMTPProtocol(asyncio.Protocol):
         self._full = False  # the client does not read: go on when it does
         self._gave_way = False  # go on after the others
         self._paused = False  # we do not read
-        self._ahead = 0  # octets that came since the session last needed some, or a little more
+        self._busy = False  # octets are kept for later: a handler waits, or we held an event
         self._closing = False  # the session is over
         self._lost = False  # the connection is
         self._began = self._since = 0.0  # set by the first sweep
@@ -127,29 +127,27 @@ class SMTPProtocol(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._sessions.live.add(self)
         self.session.connection.peek = self._input_pending
-        self._advance(self.session.next_event)
+        self._advance()
 
     def data_received(self, data: bytes) -> None:
         """Serve what came, all of it, and answer with one write."""
-        if self._closing:
-            return
         session = self.session
-        session.feed(data)
-        if self._task is None and self._held is None:
-            self._ahead = len(data)
-            self._advance(session.next_event)
-            if len(data) >= _BURST:
-                self._give_way()
-        else:
-            self._ahead += len(data)
-            self._throttle()
+        if self._busy:
+            if not self._closing:
+                session.feed(data)
+                self._throttle()
+            return
+        session.input.feed(data)
+        self._advance()
+        if len(data) >= _BURST:
+            self._give_way()
 
     def eof_received(self) -> bool:
         """Serve what is left; the client may still be reading."""
         if not self._closing:
             self.session.feed(b"")
-            if self._task is None and self._held is None:
-                self._advance(self.session.next_event)
+            if not self._busy:
+                self._advance()
         elif self._transport is not None:
             self._transport.close()
         return True
@@ -162,11 +160,13 @@ class SMTPProtocol(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Go on with it."""
         self._full = False
-        held, self._held = self._held, None
-        if type(held) is HookCall:
-            self._wait_for(held)
-        elif held is not None:
-            self._advance(self.session.next_event)
+        held = self._held
+        if held is not None:
+            self._release()
+            if isinstance(held, HookCall):
+                self._wait_for(held)
+            else:
+                self._advance()
         self._throttle()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -178,7 +178,9 @@ class SMTPProtocol(asyncio.Protocol):
             if self._hook is not None:
                 self._hook.cancel()
             elif self._task is None and not self._closing:
-                self._advance(self.session.abandon)
+                self._handle(self.session.abandon())
+        except Exception as error:  # noqa: BLE001 - as in ``_advance``
+            self._fail(error)
         finally:
             self._transport = None
             self._leave()
@@ -193,8 +195,8 @@ class SMTPProtocol(asyncio.Protocol):
         session.shutdown()
         between = session.interruptible and not self._closing
         if between and self._task is None and type(held) is not HookCall:
-            self._held = None
-            self._advance(session.next_event)
+            self._release()
+            self._advance()
 
     def abort(self) -> None:
         """End now."""
@@ -221,40 +223,46 @@ class SMTPProtocol(asyncio.Protocol):
                 self.abort()  # there is no way to tell it
                 return
             self._since = now
-            self._held = None
+            self._release()
             session.timeout(session=too_long)
-            self._advance(session.next_event)
+            self._advance()
 
     # Inside
 
-    def _advance(self, step: Callable[[], Event]) -> None:
-        """Take a step with the session, and go on until it needs data or a handler waits."""
+    def _advance(self) -> None:
+        """Go on with the session until it needs data or a handler waits."""
+        session = self.session
         try:
-            event = step()
-            if event is not NEED_DATA and event is not CLOSED:
-                self._flush()
-                if self._full or type(event) is not HookCall:
-                    self._hold(event)
-                else:
-                    self._wait_for(event)
-                return
-            self._flush()
-            self._ahead = 0
-            if event is CLOSED:
-                self._close()
+            event = session.resume(None)
+            out = session.out
+            if out and self._transport is not None:
+                session.out = b""
+                self._transport.write(out)
+            if event is not NEED_DATA:
+                self._handle(event)
         except Exception as error:  # noqa: BLE001 - other sessions must not suffer
             self._fail(error)
 
+    def _handle(self, event: Event) -> None:
+        """Do what the session wants, other than more data."""
+        if event is CLOSED:
+            self._close()
+        elif isinstance(event, HookCall) and not self._full:
+            self._wait_for(event)
+        else:
+            self._hold(event)
+
     def _flush(self) -> None:
         out = self.session.data_to_send()
-        if out and not self._lost and self._transport is not None:
+        if out and self._transport is not None:
             self._transport.write(out)
 
     def _throttle(self) -> None:
         """Read as long as the client does and what it sent ahead is little."""
-        wanted = self._closing or not (self._full or self._gave_way or self._ahead > _AHEAD)
-        transport, ended = self._transport, self.session.input.ended
-        if self._paused is wanted and transport is not None and not ended:
+        received, transport = self.session.input, self._transport
+        ahead = self._busy and received.size > _AHEAD
+        wanted = self._closing or not (self._full or self._gave_way or ahead)
+        if self._paused is wanted and transport is not None and not received.ended:
             self._paused = not wanted
             if wanted:
                 transport.resume_reading()
@@ -264,8 +272,13 @@ class SMTPProtocol(asyncio.Protocol):
     def _hold(self, event: Event) -> None:
         """Go on later: when the client reads, or when others have had their turn."""
         self._held = event
+        self._busy = True
         if not self._full:
             self._give_way()
+
+    def _release(self) -> None:
+        self._held = None
+        self._busy = False
 
     def _give_way(self) -> None:
         """Let others have their turn: a loop would serve one client as long as it can send."""
@@ -281,6 +294,7 @@ class SMTPProtocol(asyncio.Protocol):
 
     def _wait_for(self, call: HookCall) -> None:
         """Let a task finish the chain; a client that is lost meanwhile is noticed."""
+        self._busy = True
         self._throttle()
         self._task = asyncio.get_running_loop().create_task(self._wait(call))
 
@@ -304,7 +318,6 @@ class SMTPProtocol(asyncio.Protocol):
                     return
             if event is CLOSED:
                 self._close()
-            self._ahead = 0
         except Exception as error:  # noqa: BLE001 - other sessions must not suffer
             self._fail(error)
         except asyncio.CancelledError:
@@ -312,6 +325,7 @@ class SMTPProtocol(asyncio.Protocol):
             raise
         finally:
             self._task = None
+            self._busy = self._closing or self._held is not None
             self._throttle()
             self._leave()
 
@@ -353,7 +367,7 @@ class SMTPProtocol(asyncio.Protocol):
         self._throttle()
 
     def _end(self) -> None:
-        self._closing = True
+        self._closing = self._busy = True
         if self._sessions.finished is not None:
             self._sessions.finished(self.session)
 

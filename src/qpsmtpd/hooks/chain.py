@@ -11,16 +11,14 @@ DECLINED ends it. A handler that raises, or returns what is no result, is logged
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from enum import Enum
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from qpsmtpd.constants import DECLINED, LOGCRIT, LOGDEBUG, LOGERROR, Result
+from qpsmtpd.hooks.ask import ask
 from qpsmtpd.hooks.slow import name_slow
 from qpsmtpd.hooks.spec import HOOKS, Hook
 from qpsmtpd.hooks.verdict import PASS, Verdict, read
 from qpsmtpd.hooks.watchdog import guarded
-
-if TYPE_CHECKING:
-    from qpsmtpd.logger import Logger
 
 __all__ = [
     "Chain",
@@ -29,7 +27,6 @@ __all__ = [
     "HookCall",
     "Kind",
     "Suspended",
-    "ask",
     "begin",
     "resume",
     "run",
@@ -173,52 +170,74 @@ class HookCall:
         Returns:
             The verdict that ends the chain, or None when the next handler is to be asked.
         """
-        verdict = read(value, handler.plugin)
-        if verdict is None:
-            text = f"Plugin {handler.plugin}, hook {self.hook} returned {value!r}"
-            self._log(LOGERROR, text, handler)
-            return self._unusable(handler)
-        if verdict.result is not DECLINED or self.watched:
-            self._report(handler, verdict)
-        return None if verdict.result is DECLINED else verdict
+        return _settle(self.hook, self.chains, self.connection, self.watched, handler, value)
 
     def fail(self, handler: Handler, error: BaseException) -> Verdict | None:
         """Account for a handler that raised or took too long; returns as ``settle`` does."""
         reason = str(error) or type(error).__name__
-        self._log(LOGCRIT, f"FATAL PLUGIN ERROR [{handler.plugin}]: {reason}", handler, error)
-        return self._unusable(handler)
+        text = f"FATAL PLUGIN ERROR [{handler.plugin}]: {reason}"
+        _log(self.connection, LOGCRIT, text, handler, error=error)
+        return _unusable(self.hook, self.chains, self.connection, self.watched, handler)
 
-    def _log(
-        self, level: int, text: str, handler: Handler, error: BaseException | None = None
-    ) -> None:
-        connection = self.connection
-        facts = {} if error is None else {"error": error}
-        connection.logger.log(
-            level, text, plugin=handler.plugin, hook=self.hook, connection=connection, **facts
-        )
 
-    def _unusable(self, handler: Handler) -> Verdict | None:
-        if handler.on_error is DECLINED:
-            return None
-        verdict = Verdict(handler.on_error, (), handler.plugin)
-        self._report(handler, verdict)
-        return verdict
+def _settle(
+    hook: str,
+    chains: Chains,
+    connection: Any,
+    watched: bool,  # noqa: FBT001 - hot
+    handler: Handler,
+    value: object,
+) -> Verdict | None:
+    """See ``HookCall.settle``."""
+    verdict = read(value, handler.plugin)
+    if verdict is None:
+        text = f"Plugin {handler.plugin}, hook {hook} returned {value!r}"
+        _log(connection, LOGERROR, text, handler)
+        return _unusable(hook, chains, connection, watched, handler)
+    result = verdict.result
+    if result is DECLINED:
+        if watched:
+            _report(hook, chains, connection, handler, verdict)
+        return None
+    connection.results.append((handler.plugin, hook, result))
+    if watched or (result.refuses and chains["deny"]):
+        _report(hook, chains, connection, handler, verdict)
+    return verdict
 
-    def _report(self, handler: Handler, verdict: Verdict) -> None:
-        """Tell the results, the trace, the log and the observers."""
-        connection, result = self.connection, verdict.result
-        if result is not DECLINED:
-            connection.results.append((handler.plugin, self.hook, result))
-        if self.watched:
-            if connection.trace is not None:
-                connection.trace(self.hook, handler.plugin, verdict)
-            if connection.logger.threshold >= LOGDEBUG:
-                text = f"Plugin {handler.plugin}, hook {self.hook} returned {result.name}"
-                text = f"{text}, {verdict.text}" if verdict.lines else text
-                self._log(LOGDEBUG, text, handler)
-        observers = self.chains["deny" if result.refuses else "ok"]
-        if observers:
-            ask(observers, connection.logger, connection, handler.plugin, result, verdict.text)
+
+def _unusable(
+    hook: str,
+    chains: Chains,
+    connection: Any,
+    watched: bool,  # noqa: FBT001 - as above
+    handler: Handler,
+) -> Verdict | None:
+    """Let a handler whose answer cannot be used count as its ``on_error``."""
+    if handler.on_error is DECLINED:
+        return None
+    return _settle(hook, chains, connection, watched, handler, handler.on_error)
+
+
+def _report(
+    hook: str, chains: Chains, connection: Any, handler: Handler, verdict: Verdict
+) -> None:
+    """Tell the trace, the log and the observers."""
+    result = verdict.result
+    if connection.trace is not None:
+        connection.trace(hook, handler.plugin, verdict)
+    if connection.logger.threshold >= LOGDEBUG:
+        text = f"Plugin {handler.plugin}, hook {hook} returned {result.name}"
+        text = f"{text}, {verdict.text}" if verdict.lines else text
+        _log(connection, LOGDEBUG, text, handler)
+    observers = chains["deny" if result.refuses else "ok"]
+    if observers:
+        ask(observers, connection.logger, connection, handler.plugin, result, verdict.text)
+
+
+def _log(connection: Any, level: int, text: str, handler: Handler, **facts: object) -> None:
+    connection.logger.log(
+        level, text, plugin=handler.plugin, hook=handler.hook.name, connection=connection, **facts
+    )
 
 
 #: stands for the value of a handler that can only be run where waiting is allowed
@@ -263,31 +282,45 @@ def run(
         try:
             if handler.inline:
                 value = handler.call(*arguments)
+            elif handler.eager:
+                coroutine = handler.call(*arguments)
+                try:
+                    value = Suspended(coroutine, coroutine.send(None))
+                except StopIteration as stop:
+                    value = stop.value
             else:
-                value = begin(handler, arguments) if handler.eager else _LATER
+                value = _LATER
         except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
             value = _Failed(error)
         if watched or (value is not None and value is not DECLINED):
-            call = HookCall(hook, chains, arguments, connection, watched=watched)
-            found = _account(call, left, handler, value)
+            found = _account(hook, chains, arguments, connection, watched, left, handler, value)
             if found is not None:
                 break
     if perf_counter() - started > chains.slow and left:
         name_slow(hook, left, handler, perf_counter() - started, chains.slow, connection)
-    return PASS if found is None else found
+    return found or PASS
 
 
 def _account(
-    call: HookCall, chain: Chain, handler: Handler, value: object
+    hook: str,
+    chains: Chains,
+    arguments: tuple[object, ...],
+    connection: Any,
+    watched: bool,  # noqa: FBT001 - hot
+    chain: Chain,
+    handler: Handler,
+    value: object,
 ) -> Verdict | HookCall | None:
     """Account for one handler of a chain; None when the next is to be asked."""
-    if value is _LATER or type(value) is Suspended:
-        call.chain = chain[chain.index(handler) :]
-        call.pending = value if type(value) is Suspended else None
-        return call
-    if type(value) is _Failed:
+    kind = type(value)
+    if kind is not Suspended and kind is not _Failed and value is not _LATER:
+        return _settle(hook, chains, connection, watched, handler, value)
+    call = HookCall(hook, chains, arguments, connection, watched=watched)
+    if isinstance(value, _Failed):
         return call.fail(handler, value.error)
-    return call.settle(handler, value)
+    call.chain = chain[chain.index(handler) :]
+    call.pending = value if isinstance(value, Suspended) else None
+    return call
 
 
 def resume(call: HookCall) -> Verdict | HookCall:
@@ -355,32 +388,3 @@ def run_blocking(
         if verdict is not None:
             return verdict
     return PASS
-
-
-@guarded
-def ask(chain: Chain, logger: "Logger", *arguments: object) -> Verdict:
-    """Run a chain of plain handlers that belongs to no session (config, parsers, post_fork)."""
-    for handler in chain:
-        try:
-            value = handler.call(*arguments)
-        except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
-            _complain(logger, handler, error)
-            continue
-        verdict = _read(logger, handler, value)
-        if verdict is not PASS:
-            return verdict
-    return PASS
-
-
-def _complain(logger: "Logger", handler: Handler, error: Exception) -> None:
-    text = f"FATAL PLUGIN ERROR [{handler.plugin}]: {str(error) or type(error).__name__}"
-    logger.log(LOGCRIT, text, plugin=handler.plugin, hook=handler.hook.name, error=error)
-
-
-def _read(logger: "Logger", handler: Handler, value: object) -> Verdict:
-    verdict = read(value, handler.plugin)
-    if verdict is None:
-        text = f"Plugin {handler.plugin}, hook {handler.hook.name} returned {value!r}"
-        logger.log(LOGERROR, text, plugin=handler.plugin, hook=handler.hook.name)
-        return PASS
-    return PASS if verdict.result is DECLINED else verdict

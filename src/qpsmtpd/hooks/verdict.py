@@ -1,5 +1,6 @@
 """A handler's return value, normalised."""
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from qpsmtpd.constants import DECLINED, Result
@@ -21,6 +22,12 @@ class Verdict(NamedTuple):
         return "\n".join(self.lines)
 
 
+@lru_cache(maxsize=4096)
+def _bare(result: Result, plugin: str) -> Verdict:
+    """Make the verdict of a result without text, which is always the same."""
+    return Verdict(result, (), plugin)
+
+
 #: the verdict of a chain that is empty, or in which everybody declined
 PASS: Final = Verdict(DECLINED)
 
@@ -35,7 +42,7 @@ def read(value: object, plugin: str) -> Verdict | None:
         The verdict, or None when the value is no result at all.
     """
     if type(value) is Result:
-        return Verdict(value, (), plugin)
+        return _bare(value, plugin)
     if value is None:
         return PASS
     if isinstance(value, tuple):
@@ -52,5 +59,8 @@ def read(value: object, plugin: str) -> Verdict | None:
     lines: list[str] = []
     for text in rest:
         if isinstance(text, str) and text:
-            lines.extend(line.rstrip("\r") for line in text.split("\n"))
+            if "\n" in text:
+                lines.extend(line.rstrip("\r") for line in text.split("\n"))
+            else:
+                lines.append(text.rstrip("\r"))
     return Verdict(code, tuple(lines), plugin, tuple(rest))

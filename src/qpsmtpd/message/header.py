@@ -132,17 +132,17 @@ class Header:
             return None
         return raws[self._keys.index(key)]
 
-    def may_hold(self, *names: bytes) -> bool:
+    def may_hold(self, name: bytes) -> bool:
         """Tell quickly, without cutting, whether a name may be there; False is certain.
 
         Args:
-            names: in lower case.
+            name: in lower case.
         """
         if self._raws is not None:
-            return any(name in self._keys for name in names)
+            return name in self._keys
         section = b"\n%b\n%b" % (b"".join(self._added), self._rest) if self._added else self._rest
         section = section.lower()
-        return any(section.startswith(name) or b"\n" + name in section for name in names)
+        return section.startswith(name) or b"\n" + name in section
 
     def get(self, name: str) -> str | None:
         """Return the unfolded value of the first field of a name, or None."""

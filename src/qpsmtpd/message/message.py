@@ -92,19 +92,19 @@ class Message:
 
     def _look_for_blank_line(self, block: bytes) -> None:
         mark = self._mark
-        tail = self._tail
-        found = -1
         if block[:1] in _LINE_ENDS:  # the mark may have begun in an earlier block
+            tail = self._tail
             found = (tail + block[: len(mark) - 1]).find(mark)
-        if found >= 0:
-            found -= len(tail)
-        else:
-            found = block.find(mark)
-            if found < 0:
-                self._tail = (tail + block[1 - len(mark) :])[1 - len(mark) :]
+            if found >= 0:
+                self.body_start = self._spool.size + found - len(tail) + len(mark)
+                self.header_ended = True
                 return
-        self.body_start = self._spool.size + found + len(mark)
-        self.header_ended = True
+        found = block.find(mark)
+        if found >= 0:
+            self.body_start = self._spool.size + found + len(mark)
+            self.header_ended = True
+        else:
+            self._tail = (self._tail + block[1 - len(mark) :])[1 - len(mark) :]
 
     def finish(self) -> None:
         """Note the end of data; without a blank line everything was header."""

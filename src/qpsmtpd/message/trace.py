@@ -165,7 +165,12 @@ def received_from(
         here += f" id {_word(transaction_id)}"
     if recipient and _path(recipient):
         here += f" for {recipient}"
-    return f"{source}\n {_fold(f'{here}; {date(when)}', 1)}"
+    if len(here) + 2 > _WIDTH:
+        here = _fold(here, 1)
+    stamp = date(when)
+    column = len(here) - here.rfind("\n") + 2
+    gap = " " if column + len(stamp) <= _WIDTH else "\n "
+    return f"{source}\n {here};{gap}{stamp}"
 
 
 def property_value(text: str) -> str:
@@ -219,6 +224,8 @@ def authentication_results(
 
 def tidy(text: str) -> str:
     """Turn a plugin's text into the value of a field: printable ASCII, each line continued."""
+    if len(text) <= _MAX_RESULT and _is_tidy(text):
+        return text
     lines = [_unprintable.sub("?", line.strip()) for line in text.splitlines()]
     return "\n ".join(_fold(line[:_MAX_RESULT], len(_RECEIVED) + 2) for line in lines if line)
 
@@ -274,17 +281,11 @@ def add_trace_fields(
 
     Args:
         header: of the message.
-        received_value: from ``received_from``, or a plugin's text, which is tidied.
+        received_value: from ``received_from``, or a plugin's text that was tidied.
         results_value: from ``authentication_results``; "" adds none.
         authserv_id: ours; "" or "none" leaves results of others alone.
     """
     if authserv_id.lower() not in _NONE:
         hide_authentication_results(header, authserv_id)
-    if not _is_tidy(received_value):
-        received_value = tidy(received_value)
-    results = ""
-    if results_value:
-        if not _is_tidy(results_value):
-            results_value = tidy(results_value)
-        results = f"{_RESULTS}: {results_value}\n"
+    results = f"{_RESULTS}: {results_value}\n" if results_value else ""
     header.prepend(f"{results}{_RECEIVED}: {received_value}\n".encode("ascii"))

@@ -1,7 +1,7 @@
 """Arguments of MAIL and RCPT: ``FROM:<path> [parameters]`` (RFC 5321 §4.1.1.2, §4.1.1.3)."""
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, TypeAlias
 
 __all__ = ["ArgumentError", "Envelope", "parse"]
 
@@ -10,11 +10,9 @@ class ArgumentError(ValueError):
     """An argument that cannot be read; its text goes to the client."""
 
 
-class Envelope(NamedTuple):
-    """An argument, taken apart."""
-
-    path: str  #: with its angle brackets, if the client sent them
-    parameters: dict[str, str | None]  #: names in lower case; None without a value
+#: an argument, taken apart: the path, with its angle brackets if the client sent them; and the
+#: parameters, names in lower case, None without a value
+Envelope: TypeAlias = tuple[str, dict[str, str | None]]
 
 
 _WORDS: Final = {"mail": "from", "rcpt": "to"}
@@ -44,7 +42,7 @@ def parse(verb: str, argument: str) -> Envelope:
     match = _PLAIN[verb].match(argument)
     if match:
         path, rest = match.groups()
-        return Envelope(path, _parameters(rest) if rest else {})
+        return path, _parameters(rest) if rest else {}
     if not argument:
         raise ArgumentError(f"could not parse your {verb} {_WORDS[verb]} command")
     lead = _LEAD[verb].match(argument)
@@ -57,7 +55,7 @@ def parse(verb: str, argument: str) -> Envelope:
         if verb == "rcpt":
             raise ArgumentError("Syntax error in address")
         path = "<>"
-    return Envelope(path, parameters)
+    return path, parameters
 
 
 def _peel(text: str) -> tuple[str, dict[str, str | None]]:

@@ -13,7 +13,7 @@ from qpsmtpd.smtp.state import Script, State
 if TYPE_CHECKING:
     from qpsmtpd.smtp.session import Session
 
-__all__ = ["COMMANDS", "JUNK", "UNRECOGNIZED", "Command"]
+__all__ = ["COMMANDS", "UNRECOGNIZED", "Command"]
 
 #: takes the session, the verb and the argument as sent; True ends the session
 Procedure = Callable[["Session", bytes, bytes], Script[bool]]
@@ -38,11 +38,15 @@ class Command(NamedTuple):
     name: str  #: the verb in lower case, for counters and logs
     procedure: Procedure
     refused: Mapping[State, Fixed]  #: the reply in states where it is out of sequence
+    junk: bool  #: it brings no mail nearer
     rfc: str
 
 
-#: commands that bring no mail nearer
-JUNK: Final = frozenset({"noop", "rset", "vrfy", "expn", "help", "helo", "ehlo", "lhlo"})
+_JUNK: Final = frozenset({"noop", "rset", "vrfy", "expn", "help", "helo", "ehlo", "lhlo"})
+
+
+def _row(name: str, procedure: Procedure, refused: Mapping[State, Fixed], rfc: str) -> Command:
+    return Command(name, procedure, refused, name in _JUNK, rfc)
 
 
 def _rows(*rows: Command) -> dict[bytes, Command]:
@@ -50,29 +54,29 @@ def _rows(*rows: Command) -> dict[bytes, Command]:
 
 
 COMMANDS: Final = _rows(
-    Command("helo", hello.helo, _NO_CHUNKS, "RFC 5321 §4.1.1.1"),
-    Command("ehlo", hello.ehlo, _NO_CHUNKS, "RFC 5321 §4.1.1.1"),
-    Command("lhlo", hello.lhlo, _NO_CHUNKS, "RFC 2033 §4.1"),
-    Command("mail", envelope.mail, _GREETED, "RFC 5321 §4.1.1.2"),
-    Command("rcpt", envelope.rcpt, _NO_CHUNKS, "RFC 5321 §4.1.1.3"),
-    Command("data", content.data, _NO_CHUNKS, "RFC 5321 §4.1.1.4"),
-    Command("bdat", content.bdat, _ANY, "RFC 3030 §2"),
-    Command("rset", control.rset, _ANY, "RFC 5321 §4.1.1.5"),
-    Command("vrfy", control.vrfy, _ANY, "RFC 5321 §4.1.1.6"),
-    Command("expn", control.expn, _ANY, "RFC 5321 §4.1.1.7"),
-    Command("help", control.help_, _ANY, "RFC 5321 §4.1.1.8"),
-    Command("noop", control.noop, _ANY, "RFC 5321 §4.1.1.9"),
-    Command("quit", control.quit_, _ANY, "RFC 5321 §4.1.1.10"),
+    _row("helo", hello.helo, _NO_CHUNKS, "RFC 5321 §4.1.1.1"),
+    _row("ehlo", hello.ehlo, _NO_CHUNKS, "RFC 5321 §4.1.1.1"),
+    _row("lhlo", hello.lhlo, _NO_CHUNKS, "RFC 2033 §4.1"),
+    _row("mail", envelope.mail, _GREETED, "RFC 5321 §4.1.1.2"),
+    _row("rcpt", envelope.rcpt, _NO_CHUNKS, "RFC 5321 §4.1.1.3"),
+    _row("data", content.data, _NO_CHUNKS, "RFC 5321 §4.1.1.4"),
+    _row("bdat", content.bdat, _ANY, "RFC 3030 §2"),
+    _row("rset", control.rset, _ANY, "RFC 5321 §4.1.1.5"),
+    _row("vrfy", control.vrfy, _ANY, "RFC 5321 §4.1.1.6"),
+    _row("expn", control.expn, _ANY, "RFC 5321 §4.1.1.7"),
+    _row("help", control.help_, _ANY, "RFC 5321 §4.1.1.8"),
+    _row("noop", control.noop, _ANY, "RFC 5321 §4.1.1.9"),
+    _row("quit", control.quit_, _ANY, "RFC 5321 §4.1.1.10"),
     # their back ends come with the plugins auth/* and tls; until then nobody offers them
-    Command("auth", control.unrecognized, _ANY, "RFC 4954"),
-    Command("starttls", control.unrecognized, _ANY, "RFC 3207"),
-    Command("xclient", xclient.xclient, _NO_TRANSACTION, "Postfix XCLIENT_README"),
-    Command("xforward", xclient.xforward, _NO_TRANSACTION, "Postfix XFORWARD_README"),
+    _row("auth", control.unrecognized, _ANY, "RFC 4954"),
+    _row("starttls", control.unrecognized, _ANY, "RFC 3207"),
+    _row("xclient", xclient.xclient, _NO_TRANSACTION, "Postfix XCLIENT_README"),
+    _row("xforward", xclient.xforward, _NO_TRANSACTION, "Postfix XFORWARD_README"),
     # verbs of other protocols: a browser can be made to send mail by a form
-    Command("get", control.foreign, _ANY, "RFC 9110 §9.3"),
-    Command("post", control.foreign, _ANY, "RFC 9110 §9.3"),
-    Command("put", control.foreign, _ANY, "RFC 9110 §9.3"),
-    Command("connect", control.foreign, _ANY, "RFC 9110 §9.3"),
+    _row("get", control.foreign, _ANY, "RFC 9110 §9.3"),
+    _row("post", control.foreign, _ANY, "RFC 9110 §9.3"),
+    _row("put", control.foreign, _ANY, "RFC 9110 §9.3"),
+    _row("connect", control.foreign, _ANY, "RFC 9110 §9.3"),
 )
 
-UNRECOGNIZED: Final = Command("unknown", control.unrecognized, _ANY, "RFC 5321 §4.2.4")
+UNRECOGNIZED: Final = _row("unknown", control.unrecognized, _ANY, "RFC 5321 §4.2.4")

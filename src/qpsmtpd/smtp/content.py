@@ -52,11 +52,11 @@ class Receiver:
     __slots__ = ("_watching", "chunks", "message", "refusal", "session", "verdict")
 
     def __init__(self, session: "Session", transaction: "Transaction") -> None:
-        verbatim = _is_binary(transaction)
         self.session = session
-        self.message = transaction.message = Message(session.settings.storage, verbatim=verbatim)
-        #: converts the chunks of BDAT; None for binary ones
-        self.chunks = None if verbatim else _filter(session)
+        self.message = transaction.message = Message(
+            session.settings.storage, verbatim=_is_binary(transaction)
+        )
+        self.chunks: ChunkFilter | None = None  #: converts what BDAT brings, if that is text
         self.refusal: Fixed | None = None  #: ours, for when the message is complete
         self.verdict = PASS  #: a plugin's, from data or data_headers_end
         self._watching = True  # for the end of the header
@@ -78,12 +78,12 @@ class Receiver:
         self.message.close()
 
     def take(self, content: bytes) -> bool:
-        """Take content in; returns True when the header has just ended and all is well."""
+        """Take content in; returns True when plugins are to be asked about the header."""
         if self.refusal is not None or self.verdict is not PASS:
             return False
         message, settings = self.message, self.session.settings
         size = message.received_size + len(content)
-        if 0 < settings.databytes < size:
+        if size > settings.databytes > 0:
             self.session.connection.log(LOGALERT, f"message has over {settings.databytes} octets")
             self.refuse(_TOO_BIG)
             return False
@@ -94,11 +94,11 @@ class Receiver:
             return False
         if not self._watching:
             return False
-        if not message.header_ended:
-            if 0 < settings.max_header < size:
-                self.refuse(_HEADER_TOO_BIG)
-            return False
-        return self._header_ended()
+        if message.header_ended:
+            return self._header_ended()
+        if size > settings.max_header > 0:
+            self.refuse(_HEADER_TOO_BIG)
+        return False
 
     def finish(self) -> bool:
         """The content is complete; returns as ``take`` does."""
@@ -125,12 +125,7 @@ class Receiver:
         ):
             self.refuse(_HEADER_TOO_BIG)
             return False
-        return True
-
-
-def _filter(session: "Session") -> ChunkFilter:
-    settings = session.settings
-    return ChunkFilter(settings.bare_newline, settings.max_text_line)
+        return bool(self.session.chains["data_headers_end"])
 
 
 def _is_binary(transaction: "Transaction") -> bool:
@@ -141,8 +136,6 @@ def _is_binary(transaction: "Transaction") -> bool:
 def _headers_end(session: "Session", receiver: Receiver) -> "Script[bool]":
     """Let plugins see the header while the client sends; True: the connection ends at once."""
     verdict = session.ask("data_headers_end", session.transaction) or (yield session.call)
-    if verdict is PASS:
-        return False
     if verdict.result.disconnects:
         session.answer("data_headers_end", verdict)
         return True
@@ -183,15 +176,16 @@ def data(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
     scanner = DataScanner(settings.bare_newline, settings.max_text_line)
     rest: bytes | None = None
     received = 0
+    source = session.input
     while rest is None:
-        while not session.input.pending:
+        while not source.buffer:
             session.allow(received)
             yield from session.more()
-        block = session.input.take()
+        block = source.take()
         received += len(block)
         content, rest = scanner.scan(block)
-        if rest is not None:
-            session.input.put_back(rest)
+        if rest:
+            source.put_back(rest)
         if receiver.take(content) and (yield from _headers_end(session, receiver)):
             return True
     session.allow(None)
@@ -216,6 +210,9 @@ def bdat(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
         if verdict.result is DONE:
             return True  # the octets that follow are the plugin's; there is no way to go on
         receiver = session.receiver = Receiver(session, transaction)
+        if not receiver.message.verbatim:
+            settings = session.settings
+            receiver.chunks = ChunkFilter(settings.bare_newline, settings.max_text_line)
         if verdict.result.refuses:
             if verdict.result.disconnects:
                 return session.answer("data", verdict).close
@@ -223,7 +220,7 @@ def bdat(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
     state, session.state = session.state, _DATA
     received = 0
     while left:
-        while not session.input.pending:
+        while not session.input.buffer:
             session.allow(received)
             yield from session.more()
         block = session.input.take()
@@ -294,17 +291,17 @@ def _complete(
         return True
     if receiver.refused:
         return (yield from _refuse(session, transaction, receiver))
-    verdict, hook = PASS, "queue"
+    verdict, hook, chains = PASS, "queue", session.chains
     for hook in ("data_post_headers", "data_post", "queue_pre", "queue"):
-        verdict = session.ask(hook, transaction) or (yield session.call)
-        if verdict is not PASS and (verdict.result.refuses or verdict.result is DONE):
-            break
+        verdict = PASS
+        if chains[hook]:
+            verdict = session.ask(hook, transaction) or (yield session.call)
+            if verdict is not PASS and (verdict.result.refuses or verdict.result is DONE):
+                break
         if hook == "data_post_headers":
-            line = (
-                (yield from _received_line(session, transaction))
-                if session.chains["received_line"]
-                else ""
-            )
+            line = ""
+            if chains["received_line"]:
+                line = yield from _received_line(session, transaction)
             try:
                 add_trace_fields(session, transaction, line)
             except StorageError as error:
@@ -318,9 +315,10 @@ def _complete(
         if verdict.result is OK:
             session.messages += 1
             session.errors = session.junk = session.bad_recipients = 0
-        late = session.ask("queue_post", transaction) or (yield session.call)
-        if late.result not in {OK, DECLINED}:
-            session.connection.log(LOGERROR, f"queue_post of {late.plugin}: {late.text}")
+        if chains["queue_post"]:
+            late = session.ask("queue_post", transaction) or (yield session.call)
+            if late.result not in {OK, DECLINED}:
+                session.connection.log(LOGERROR, f"queue_post of {late.plugin}: {late.text}")
     yield from session.reset()
     return close
 

@@ -34,6 +34,8 @@ _USE_MAIL: Final = fixed(503, "5.5.1", "Use MAIL before RCPT")
 
 _MAIL: Final = State.MAIL
 _RCPT: Final = State.RCPT
+_NOTES: Final = {"mail": "envelope_from", "rcpt": "envelope_rcpt"}
+_PARSERS: Final = {"mail": "mail_parse", "rcpt": "rcpt_parse"}
 #: paths the original took for the null reverse-path
 _NULL_PATHS: Final = frozenset({"<>", "<#@[]>"})
 
@@ -45,11 +47,12 @@ def _read(session: "Session", verb: str, argument: bytes) -> Envelope | None:
     except UnicodeDecodeError:
         session.send(_NOT_UTF8)
         return None
-    session.connection.notes["envelope_from" if verb == "mail" else "envelope_rcpt"] = text
+    session.connection.notes[_NOTES[verb]] = text
     try:
-        found = parsed(session, verb, text)
-        if found is not None:
-            return _from_parser(found)
+        if session.chains[_PARSERS[verb]]:
+            found = parsed(session, verb, text)
+            if found is not None:
+                return _from_parser(found)
         return parse(verb, text)
     except ArgumentError as error:
         session.reply(501, "5.5.4", str(error))
@@ -65,21 +68,19 @@ def _from_parser(value: tuple[object, ...]) -> Envelope:
     for word in rest[1:]:
         name, equals, setting = str(word).partition("=")
         parameters[name.lower()] = setting if equals else None
-    return Envelope(str(rest[0]), parameters)
+    return str(rest[0]), parameters
 
 
 def _changed(
     session: "Session", verb: str, transaction: "Transaction", envelope: Envelope
 ) -> "Script[str]":
     """Let ``mail_pre`` or ``rcpt_pre`` change the path."""
-    verdict = session.ask(verb + "_pre", transaction, envelope.path, envelope.parameters) or (
-        yield session.call
-    )
-    return verdict.text if verdict.result is OK and verdict.lines else envelope.path
+    verdict = session.ask(verb + "_pre", transaction, *envelope) or (yield session.call)
+    return verdict.text if verdict.result is OK and verdict.lines else envelope[0]
 
 
 def _parsed(session: "Session", path: str, refusal: Fixed) -> Address | None:
-    """Parse a path; None: it was refused."""
+    """Parse a path that is not plain; None: it was refused."""
     transaction = session.transaction
     utf8 = transaction is not None and "smtputf8" in transaction.mail_parameters
     if refusal is _NO_SENDER and (path in _NULL_PATHS or "[undefined]" in path):
@@ -117,15 +118,14 @@ def mail(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
     envelope = _read(session, "mail", argument)
     if envelope is None:
         return False
-    parameters = envelope.parameters
+    path, parameters = envelope
     if parameters and _objects(session, "mail", parameters):
         return False
     transaction = session.begin()
     transaction.mail_parameters = parameters
-    path = envelope.path
     if session.chains["mail_pre"]:
         path = yield from _changed(session, "mail", transaction, envelope)
-    sender = _parsed(session, path, _NO_SENDER)
+    sender = Address.plain(path) or _parsed(session, path, _NO_SENDER)
     if sender is not None and parameters and _too_big(parameters, settings.databytes):
         session.send(_TOO_BIG)
         sender = None
@@ -141,7 +141,7 @@ def mail(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
     session.state = _MAIL
     if verdict.result is not DONE:
         text = f"{sender.format()}, sender OK - how exciting to get mail from you!"
-        session.say(250, "2.1.0", text)
+        session.reply(250, "2.1.0", text)
     return False
 
 
@@ -171,16 +171,15 @@ def rcpt(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
     if transaction is None or transaction.sender is None:
         session.send(_USE_MAIL)
         return False
-    parameters = envelope.parameters
+    path, parameters = envelope
     if parameters and _objects(session, "rcpt", parameters):
         return False
     if 0 < session.settings.max_recipients <= len(transaction.recipients):
         session.send(_TOO_MANY)
         return False
-    path = envelope.path
     if session.chains["rcpt_pre"]:
         path = yield from _changed(session, "rcpt", transaction, envelope)
-    recipient = _parsed(session, path, _NO_RECIPIENT)
+    recipient = Address.plain(path) or _parsed(session, path, _NO_RECIPIENT)
     if recipient is None:
         return False
     verdict = session.ask("rcpt", transaction, recipient, parameters) or (yield session.call)
@@ -191,5 +190,5 @@ def rcpt(session: "Session", verb: bytes, argument: bytes) -> "Script[bool]":
         if parameters:
             transaction.rcpt_parameters[recipient] = parameters
         session.state = _RCPT
-        session.say(250, "2.1.5", f"{recipient.format()}, recipient ok")
+        session.reply(250, "2.1.5", f"{recipient.format()}, recipient ok")
     return False

@@ -22,11 +22,11 @@ class Output:
 
     __slots__ = (
         "_enhanced",
-        "_out",
         "_verbose",
         "bad_recipients",
         "connection",
         "errors",
+        "out",
         "refusals",
         "settings",
         "transaction",
@@ -41,19 +41,19 @@ class Output:
         self.refusals: dict[str, int] = {}
         self.errors = self.bad_recipients = 0
         self._enhanced = False
-        self._out = b""
+        self.out = b""
         self._verbose = connection.logger.threshold >= LOGINFO
         connection.respond_with = self._respond
 
     def data_to_send(self) -> bytes:
         """Return the replies made since the last call."""
-        out, self._out = self._out, b""
+        out, self.out = self.out, b""
         return out
 
     def send(self, reply: Fixed) -> None:
         """Send a reply that never changes."""
         octets = reply[self._enhanced]
-        self._out += octets
+        self.out += octets
         if octets[0] >= 52:  # ord("4")
             self._count_refusal(octets[0])
         if self._verbose:
@@ -61,24 +61,21 @@ class Output:
 
     def reply(self, code: int, status: str, *lines: str) -> None:
         """Send a reply; *status* is used once the client knows enhanced status codes."""
-        utf8 = self.transaction is not None and "smtputf8" in self.transaction.mail_parameters
-        octets = encode(code, status, lines, enhanced=self._enhanced, utf8=utf8)
-        self._out += octets
+        octets, enhanced = b"", self._enhanced
+        if len(lines) == 1:
+            octets = encode_line(code, status, lines[0], enhanced=enhanced)
+        if not octets:
+            utf8 = self.transaction is not None and "smtputf8" in self.transaction.mail_parameters
+            octets = encode(code, status, lines, enhanced=enhanced, utf8=utf8)
+        self.out += octets
         if code >= 400:
             self._count_refusal(octets[0])
         if self._verbose:
             self._log_reply(octets)
 
-    def say(self, code: int, status: str, text: str) -> None:
-        """Send a line in our own words; cheaper than ``reply``, which takes anything."""
-        octets = encode_line(code, status, text, enhanced=self._enhanced)
-        self._out += octets
-        if self._verbose:
-            self._log_reply(octets)
-
     def send_raw(self, octets: bytes) -> None:
         """Send a reply that was encoded elsewhere."""
-        self._out += octets
+        self.out += octets
         if self._verbose:
             self._log_reply(octets)
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from qpsmtpd.constants import LOGCRIT, OK
-from qpsmtpd.hooks.chain import ask
+from qpsmtpd.hooks.ask import ask
 
 if TYPE_CHECKING:
     from qpsmtpd.smtp.session import Session

@@ -28,11 +28,7 @@ class Answer(NamedTuple):
     status: str = ""  #: enhanced status code (RFC 3463) when the text has none of its own
     text: str = ""  #: when the plugin gave none
     close: bool = False  #: the connection ends after the reply
-
-    @property
-    def fixed(self) -> "Fixed | None":
-        """The reply in the default text, encoded; None when it has placeholders."""
-        return _FIXED.get(self)
+    fixed: "Fixed | None" = None  #: the reply in that text, encoded; None with placeholders
 
 
 _GO_ON: Final = Answer(0)
@@ -214,19 +210,24 @@ def _bounded(line: bytes) -> list[bytes]:
 
 
 def encode_line(code: int, status: str, text: str, *, enhanced: bool) -> bytes:
-    """Encode a reply of one line in our own words, which has nothing to part or to clean.
+    """Encode what most replies are: one short line with nothing to part or to clean.
 
     Args:
         code: three digits (RFC 5321 §4.2.1).
         status: enhanced status code.
-        text: what to say; may quote a client's address.
+        text: what to say.
         enhanced: put the status code in front (RFC 2034).
+
+    Returns:
+        The octets; none when ``encode`` is needed.
     """
-    if len(text) <= _TEXT_ROOM and text.isascii() and text.isprintable():
-        if enhanced:
-            return f"{code} {status} {text}\r\n".encode()
+    if len(text) > _TEXT_ROOM or not (text.isascii() and text.isprintable()):
+        return b""
+    if not enhanced or code < 200:
         return f"{code} {text}\r\n".encode()
-    return encode(code, status, (text,), enhanced=enhanced, utf8=True)
+    if not status or text[:1] in _CLASSES or text[-1:] == ")":
+        return b""
+    return f"{code} {code // 100}{status[1:]} {text}\r\n".encode()
 
 
 def encode(
@@ -274,9 +275,8 @@ def fixed(code: int, status: str, *lines: str) -> Fixed:
     )
 
 
-_FIXED: Final = {
-    cell: fixed(cell.code, cell.status, *cell.text.split("\n"))
-    for row in REPLIES.values()
-    for cell in row.values()
-    if cell.code and "{" not in cell.text
-}
+for _row_of_hook in REPLIES.values():
+    for _result, _cell in _row_of_hook.items():
+        if _cell.code and "{" not in _cell.text:
+            _lines = _cell.text.split("\n")
+            _row_of_hook[_result] = _cell._replace(fixed=fixed(_cell.code, _cell.status, *_lines))

@@ -7,16 +7,17 @@ code reads from top to bottom.
 """
 
 import re
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from qpsmtpd.constants import LOGDEBUG, LOGINFO
 from qpsmtpd.hooks.chain import Chains, HookCall, run
 from qpsmtpd.hooks.verdict import PASS, Verdict
 from qpsmtpd.smtp import proxy
-from qpsmtpd.smtp.command import COMMANDS, JUNK, UNRECOGNIZED, Command
+from qpsmtpd.smtp.command import COMMANDS, UNRECOGNIZED, Command
 from qpsmtpd.smtp.connection import Connection
 from qpsmtpd.smtp.data import REJECT
-from qpsmtpd.smtp.input import Input
+from qpsmtpd.smtp.input import Input, MalformedLine
 from qpsmtpd.smtp.output import Output
 from qpsmtpd.smtp.reply import Fixed, fixed
 from qpsmtpd.smtp.settings import SessionSettings
@@ -24,6 +25,8 @@ from qpsmtpd.smtp.state import CLOSED, FLUSH, NEED_DATA, Event, Goodbye, Script,
 from qpsmtpd.smtp.transaction import Transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qpsmtpd.smtp.content import Receiver
 
 __all__ = ["Session"]
@@ -63,6 +66,7 @@ class Session(Output):
         "lead",
         "messages",
         "receiver",
+        "resume",
         "state",
         "steps",
         "time_limit",
@@ -75,8 +79,8 @@ class Session(Output):
         self.state = State.GREETING
         self.receiver: Receiver | None = None  # of a message that comes in chunks
         self.call: Any = None  #: the hook call that has to wait
-        self.lead: tuple[tuple[str, ...], str] = ((), "")  # of Received, and what it was made of
-        self.counts: dict[str, int] = {}
+        self.lead: tuple[tuple[object, ...], str] = ((), "")  # of Received, and its sources
+        self.counts: defaultdict[str, int] = defaultdict(int)
         self.junk = self.messages = 0
         self.steps = 0  #: grows whenever the client has done what it was waited for
         self.time_limit = settings.command_timeout  #: seconds it may take for the next step
@@ -89,6 +93,8 @@ class Session(Output):
         self._results = 0  # of the connection; those behind are the transaction's
         connection.peek = self.input_pending
         self._script = self._run()
+        #: does what ``next_event`` does, for a driver in a hurry
+        self.resume: Callable[[Verdict | None], Event] = self._script.send
 
     # What a driver calls
 
@@ -107,7 +113,7 @@ class Session(Output):
             the session is over; or a ``HookCall``, whose verdict the next call must bring.
         """
         try:
-            return self._script.send(verdict)
+            return self.resume(verdict)
         except StopIteration:
             return CLOSED
 
@@ -150,7 +156,7 @@ class Session(Output):
 
     def input_pending(self) -> bool:
         """True when octets were fed that no command has used yet."""
-        return self.input.pending
+        return bool(self.input.buffer)
 
     # What procedures call
 
@@ -166,10 +172,10 @@ class Session(Output):
         if not chains[hook]:
             return PASS
         found = run(hook, chains, arguments, self.connection, self.watched)
-        if isinstance(found, HookCall):
-            self.call = found
-            return None
-        return found
+        if type(found) is not HookCall:
+            return cast("Verdict", found)
+        self.call = found
+        return None
 
     def more(self) -> Script[None]:
         """Wait until more octets are there.
@@ -196,7 +202,8 @@ class Session(Output):
         if transaction is None:
             return
         try:
-            self.ask("reset_transaction", transaction) or (yield self.call)
+            if self.chains["reset_transaction"]:
+                self.ask("reset_transaction", transaction) or (yield self.call)
         finally:
             self.receiver = None
             self.transaction = self.connection.transaction = None
@@ -251,6 +258,8 @@ class Session(Output):
             yield from self._part(left=False)
         except Goodbye:
             yield from self._part(left=True)
+        while True:
+            yield CLOSED
 
     def _part(self, *, left: bool) -> Script[None]:
         """Run the closing hooks, in the order of the original.
@@ -272,28 +281,28 @@ class Session(Output):
         while True:
             if self._stop is not None:
                 self._say_goodbye(self._stop)
-            if len(self._out) > _OUTPUT_MARK:
-                yield FLUSH
-            line = received.line(limit)
+            try:
+                line = received.line(limit)
+            except MalformedLine as error:
+                self.steps += 1
+                line = self._mended(error.line)
+                if line is None:
+                    if self._over_limit():
+                        return
+                    if len(self.out) > _OUTPUT_MARK:
+                        yield FLUSH
+                    continue
             if line is None:
                 if received.ended:
                     raise Goodbye
                 yield NEED_DATA
                 continue
             self.steps += 1
-            if line.find(b"\r") == len(line) - 2 >= 0:
-                line = line[:-2]
-            elif self._objects(line):
-                if self._over_limit():
-                    return
-                continue
-            else:
-                line = line.rstrip(b"\r\n")
             verb, _, argument = line.partition(b" ")
-            name, procedure, refused, _ = COMMANDS.get(verb) or _command(verb)
+            name, procedure, refused, junk, _ = COMMANDS.get(verb) or _command(verb)
             self.verb = name
             connection.command_counter += 1
-            counts[name] = counts.get(name, 0) + 1
+            counts[name] += 1
             if self._verbose:
                 self._log_line(line)
             if self.state in refused:
@@ -301,22 +310,24 @@ class Session(Output):
             elif (yield from procedure(self, verb, argument.strip(b" "))):
                 return
             self.verb = ""
-            if name in JUNK:
+            if junk:
                 self.junk += 1
             if (self.errors or self.junk or self.bad_recipients) and self._over_limit():
                 return
-            if not received.pending and self._stop is None and not received.ended:
+            if received.buffer:
+                if len(self.out) > _OUTPUT_MARK:
+                    yield FLUSH
+            elif self._stop is None and not received.ended:
                 yield NEED_DATA
 
-    def _objects(self, line: bytes) -> bool:
-        """Refuse a line that was too long, or does not end as a line should."""
-        if not line:
+    def _mended(self, line: bytes | None) -> bytes | None:
+        """Take a malformed line for what it seems to say, or refuse it and return None."""
+        if line is None:
             self.send(_LINE_TOO_LONG)
         elif self.settings.bare_newline == REJECT:
             self.send(_BARE)
-        else:
-            return False
-        return True
+            return None
+        return line
 
     def _say_goodbye(self, reply: Fixed) -> NoReturn:
         if self.state is not State.PROXY:

@@ -26,7 +26,9 @@ def add_trace_fields(session: "Session", transaction: "Transaction", line: str =
     connection, settings, message = session.connection, session.settings, transaction.message
     if message is None:
         return
-    if not line:
+    if line:
+        line = trace.tidy(line)
+    else:
         recipients = transaction.recipients
         only = recipients[0].format() if len(recipients) == 1 else ""
         line = trace.received_from(_lead(session, transaction), transaction.id, only)
@@ -47,24 +49,26 @@ def add_trace_fields(session: "Session", transaction: "Transaction", line: str =
 
 def _lead(session: "Session", transaction: "Transaction") -> str:
     """What all Received fields of this client have in common, made once."""
-    connection, settings = session.connection, session.settings
+    connection = session.connection
     facts = (
         connection.remote_info,
         connection.hello_host,
         connection.remote_ip,
-        transaction.with_protocol,
+        connection.hello,
+        connection.authenticated,
         connection.tls,
+        "smtputf8" in transaction.mail_parameters,
     )
     if session.lead[0] != facts:
-        info, hello, ip, protocol, cipher = facts
+        settings = session.settings
         text = trace.received_lead(
-            remote_info=info,
-            hello_host=hello,
-            remote_ip=ip,
+            remote_info=connection.remote_info,
+            hello_host=connection.hello_host,
+            remote_ip=connection.remote_ip,
             me=settings.me,
             version=settings.version,
-            protocol=protocol,
-            cipher=cipher,
+            protocol=transaction.with_protocol,
+            cipher=connection.tls,
         )
         session.lead = facts, text
     return session.lead[1]

@@ -12,7 +12,7 @@ from qpsmtpd.constants import OK
 from qpsmtpd.deploy import reverse
 from qpsmtpd.deploy.engine import session_settings
 from qpsmtpd.hooks import HOOKS, Chains, Handler
-from qpsmtpd.hooks.chain import ask
+from qpsmtpd.hooks.ask import ask
 from qpsmtpd.hooks.verdict import Verdict
 from qpsmtpd.plugin import Plugin
 from qpsmtpd.plugin.handler import kind_of
