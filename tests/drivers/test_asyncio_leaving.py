@@ -361,6 +361,7 @@ def test_a_transport_that_cannot_half_close_is_closed(loops):
         protocol = SMTPProtocol(make(), sessions)
         protocol.connection_made(pipe)
         protocol.data_received(b"GET /\r\n")
+        await asyncio.sleep(0)
         assert pipe.written.count(b"\r\n") == 2
         assert pipe.closed == 1
         protocol.pause_writing()  # while the rest is written

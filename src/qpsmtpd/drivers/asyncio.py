@@ -1,21 +1,21 @@
-"""Many sessions on an event loop.
+"""One session of many on an event loop.
 
-Rule: a session is advanced from the callback that brought its octets. There is a task only while
-a handler really waits, and one coarse sweep for the time limits of all sessions.
+Rule: there is a task only while a handler really waits. See ``sessions`` for when a session is
+served.
 """
 
 import asyncio
 import os
 import socket
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Final, cast
 
-from qpsmtpd.constants import LOGCRIT, LOGDEBUG
+from qpsmtpd.constants import LOGDEBUG
 from qpsmtpd.drivers.chain import run_waiting
+from qpsmtpd.drivers.sessions import Sessions
 from qpsmtpd.hooks.chain import HookCall
 from qpsmtpd.smtp import CLOSED, NEED_DATA, Session
-from qpsmtpd.smtp.state import Event
+from qpsmtpd.smtp.state import FLUSH, Event
 
 if TYPE_CHECKING:
     from qpsmtpd.hooks.verdict import Verdict
@@ -28,48 +28,8 @@ _UNSTOPPABLE: Final = frozenset(
 )
 #: seconds a closed session waits for the client's last octets, so that it gets our last reply
 _LINGER: Final = 3.0
-#: octets a client may send ahead while a handler waits; the rest is left to the kernel
+#: octets a client may send ahead of being served; the rest is left to the kernel
 _AHEAD: Final = 65536
-#: octets of one read after which other sessions have their turn
-_BURST: Final = 65536
-
-
-class Sessions:
-    """The live sessions of one event loop: their time limits, and what they share."""
-
-    def __init__(
-        self,
-        *,
-        session_timeout: float = 0,
-        executor: Executor | None = None,
-        finished: Callable[[Session], None] | None = None,
-    ) -> None:
-        """Begin without sessions.
-
-        Args:
-            session_timeout: seconds a session may last; 0 for no limit.
-            executor: runs blocking handlers; None for the loop's own threads.
-            finished: told of each session when it is over.
-        """
-        self.live: set[SMTPProtocol] = set()
-        self.session_timeout = session_timeout
-        self.executor = executor
-        self.finished = finished
-
-    def sweep(self, now: float) -> None:
-        """Hold all sessions to their time limits; to be called about once a second.
-
-        Args:
-            now: the loop's time.
-        """
-        for protocol in tuple(self.live):
-            protocol.sweep(now)
-
-    def failed(self, session: Session, error: Exception) -> None:
-        """Account for a mistake of ours, which costs that session only."""
-        connection = session.connection
-        text = f"the session failed and is cut off: {error!r}"
-        connection.logger.log(LOGCRIT, text, connection=connection, error=error)
 
 
 class SMTPProtocol(asyncio.Protocol):
@@ -81,11 +41,11 @@ class SMTPProtocol(asyncio.Protocol):
         "_closing",
         "_done",
         "_full",
-        "_gave_way",
         "_held",
         "_hook",
         "_lost",
         "_paused",
+        "_queued",
         "_sessions",
         "_since",
         "_steps",
@@ -112,9 +72,9 @@ class SMTPProtocol(asyncio.Protocol):
         self._hook: asyncio.Future[Verdict] | None = None
         self._held: Event | None = None  # what comes next, when we go on
         self._full = False  # the client does not read: go on when it does
-        self._gave_way = False  # go on after the others
+        self._queued = False  # others are served first
         self._paused = False  # we do not read
-        self._busy = False  # octets are kept for later: a handler waits, or we held an event
+        self._busy = False  # queued, held, waiting for a handler or closing
         self._closing = False  # the session is over
         self._lost = False  # the connection is
         self._began = self._since = 0.0  # set by the first sweep
@@ -127,27 +87,25 @@ class SMTPProtocol(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._sessions.live.add(self)
         self.session.connection.peek = self._input_pending
-        self._advance()
+        self._queue()
 
     def data_received(self, data: bytes) -> None:
-        """Serve what came, all of it, and answer with one write."""
-        session = self.session
-        if self._busy:
-            if not self._closing:
-                session.feed(data)
-                self._throttle()
+        """Take in what came; all of it will be answered with one write."""
+        if self._closing:
             return
-        session.input.feed(data)
-        self._advance()
-        if len(data) >= _BURST:
-            self._give_way()
+        self.session.input.feed(data)
+        if not self._busy:
+            self._queue()
+            if len(data) < _AHEAD:
+                return
+        self._throttle()  # or a loop would read as long as the client can send
 
     def eof_received(self) -> bool:
         """Serve what is left; the client may still be reading."""
         if not self._closing:
             self.session.feed(b"")
             if not self._busy:
-                self._advance()
+                self._queue()
         elif self._transport is not None:
             self._transport.close()
         return True
@@ -155,34 +113,36 @@ class SMTPProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Stop serving a client that does not read its replies."""
         self._full = True
+        if self._queued:
+            self._unqueue()
+            self._held = FLUSH
         self._throttle()
 
     def resume_writing(self) -> None:
         """Go on with it."""
         self._full = False
-        held = self._held
-        if held is not None:
-            self._release()
-            if isinstance(held, HookCall):
-                self._wait_for(held)
-            else:
-                self._advance()
+        held, self._held = self._held, None
+        if isinstance(held, HookCall):
+            self._wait_for(held)
+        elif held is not None:
+            self._queue()
         self._throttle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the session, in the order of the original, and free what it held."""
         self._lost = True
         self._full = False
+        self._transport = None
         done, self._done = self._done, None
         try:
             if self._hook is not None:
                 self._hook.cancel()
+            elif self._queued:
+                self._unqueue()
+                self._advance()
             elif self._task is None and not self._closing:
-                self._handle(self.session.abandon())
-        except Exception as error:  # noqa: BLE001 - as in ``_advance``
-            self._fail(error)
+                self._abandon()
         finally:
-            self._transport = None
             self._leave()
             if done is not None:
                 done()
@@ -193,9 +153,8 @@ class SMTPProtocol(asyncio.Protocol):
         """Say goodbye at the next command boundary."""
         session, held = self.session, self._held
         session.shutdown()
-        between = session.interruptible and not self._closing
-        if between and self._task is None and type(held) is not HookCall:
-            self._release()
+        idle = not self._busy or (held is not None and not isinstance(held, HookCall))
+        if session.interruptible and idle:
             self._advance()
 
     def abort(self) -> None:
@@ -218,39 +177,77 @@ class SMTPProtocol(asyncio.Protocol):
             return
         lasts = self._sessions.session_timeout
         too_long = 0 < lasts < now - self._began
-        if self._task is None and (waited > session.time_limit or too_long):
+        if self._queued:
+            if too_long:
+                session.timeout(session=True)
+        elif self._task is None and (waited > session.time_limit or too_long):
             if self._full:
                 self.abort()  # there is no way to tell it
                 return
             self._since = now
-            self._release()
             session.timeout(session=too_long)
             self._advance()
 
     # Inside
 
+    def _queue(self) -> None:
+        """Go on with the session soon; what comes meanwhile is kept."""
+        self._busy = self._queued = True
+        self._sessions.schedule(self)
+
+    def _unqueue(self) -> None:
+        self._queued = False
+        self._sessions.ready.remove(self)
+
     def _advance(self) -> None:
-        """Go on with the session until it needs data or a handler waits."""
-        session = self.session
+        """Go on with the session now."""
         try:
-            event = session.resume(None)
+            event = self.session.resume(None)
+        except Exception as error:  # noqa: BLE001 - other sessions must not suffer
+            self.fail(error)
+        else:
+            self.answer(event)
+
+    def answer(self, event: Event) -> None:
+        """Send what the session says, and do what it wants; the server calls this, too."""
+        session = self.session
+        self._queued = False
+        self._held = None
+        try:
             out = session.out
             if out and self._transport is not None:
                 session.out = b""
                 self._transport.write(out)
-            if event is not NEED_DATA:
+            if event is NEED_DATA and not self._lost:
+                self._busy = False
+                if self._paused:
+                    self._throttle()
+            else:
                 self._handle(event)
         except Exception as error:  # noqa: BLE001 - other sessions must not suffer
-            self._fail(error)
+            self.fail(error)
 
     def _handle(self, event: Event) -> None:
-        """Do what the session wants, other than more data."""
+        """Do what the session wants, other than more data from a client that is there."""
         if event is CLOSED:
             self._close()
-        elif isinstance(event, HookCall) and not self._full:
-            self._wait_for(event)
-        else:
+        elif self._full:
             self._hold(event)
+        elif isinstance(event, HookCall):
+            self._wait_for(event)
+        elif self._lost:
+            self._abandon()
+        else:
+            self._queue()
+            self._throttle()
+
+    def _abandon(self) -> None:
+        """End the session of a client that is gone."""
+        self._busy = True
+        try:
+            self._handle(self.session.abandon())
+        except Exception as error:  # noqa: BLE001 - other sessions must not suffer
+            self.fail(error)
 
     def _flush(self) -> None:
         out = self.session.data_to_send()
@@ -261,7 +258,7 @@ class SMTPProtocol(asyncio.Protocol):
         """Read as long as the client does and what it sent ahead is little."""
         received, transport = self.session.input, self._transport
         ahead = self._busy and received.size > _AHEAD
-        wanted = self._closing or not (self._full or self._gave_way or ahead)
+        wanted = self._closing or not (self._full or ahead)
         if self._paused is wanted and transport is not None and not received.ended:
             self._paused = not wanted
             if wanted:
@@ -270,27 +267,9 @@ class SMTPProtocol(asyncio.Protocol):
                 transport.pause_reading()
 
     def _hold(self, event: Event) -> None:
-        """Go on later: when the client reads, or when others have had their turn."""
+        """Go on when the client reads."""
         self._held = event
         self._busy = True
-        if not self._full:
-            self._give_way()
-
-    def _release(self) -> None:
-        self._held = None
-        self._busy = False
-
-    def _give_way(self) -> None:
-        """Let others have their turn: a loop would serve one client as long as it can send."""
-        if not self._gave_way and not self._closing:
-            self._gave_way = True
-            self._throttle()
-            asyncio.get_running_loop().call_soon(self._take_turn)
-
-    def _take_turn(self) -> None:
-        self._gave_way = False
-        if not self._full and not self._lost:
-            self.resume_writing()
 
     def _wait_for(self, call: HookCall) -> None:
         """Let a task finish the chain; a client that is lost meanwhile is noticed."""
@@ -298,34 +277,24 @@ class SMTPProtocol(asyncio.Protocol):
         self._throttle()
         self._task = asyncio.get_running_loop().create_task(self._wait(call))
 
-    async def _wait(self, event: Event) -> None:
-        """Finish a chain, then go on with the session until it needs data."""
-        session = self.session
+    async def _wait(self, call: HookCall) -> None:
+        """Finish a chain, then go on with the session."""
+        event: Event | None = call
         try:
-            while event is not CLOSED:
-                if type(event) is HookCall:
-                    event = await self._run(event)
-                elif self._lost:
-                    event = session.abandon()
-                elif event is NEED_DATA:
-                    break
-                else:
-                    self._hold(event)
-                    return
+            while isinstance(event, HookCall) and not self._full:
+                event = await self._run(event)
                 self._flush()
-                if self._full and type(event) is HookCall:
-                    self._hold(event)
-                    return
-            if event is CLOSED:
-                self._close()
         except Exception as error:  # noqa: BLE001 - other sessions must not suffer
-            self._fail(error)
+            event = None
+            self.fail(error)
         except asyncio.CancelledError:
+            event = None
             self.abort()
             raise
         finally:
             self._task = None
-            self._busy = self._closing or self._held is not None
+            if event is not None:
+                self.answer(event)
             self._throttle()
             self._leave()
 
@@ -371,7 +340,9 @@ class SMTPProtocol(asyncio.Protocol):
         if self._sessions.finished is not None:
             self._sessions.finished(self.session)
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Cut the session off, and account for the mistake."""
+        self._queued = False
         self.abort()
         self._sessions.failed(self.session, error)
         if not self._closing:

@@ -154,7 +154,7 @@ class LoopLink:
             task = protocol._task  # noqa: SLF001 - nothing else tells that a handler waits
             if task is not None:
                 await asyncio.wait({task})
-            elif protocol._gave_way:  # noqa: SLF001 - it goes on by itself
+            elif protocol._queued:  # noqa: SLF001 - it goes on by itself
                 await asyncio.sleep(0)
             elif transport.closing:
                 if self._gone:
