@@ -32,6 +32,7 @@ def sleeps(*arguments):
 
 @pytest.fixture
 def _watch():
+    watchdog._watched.clear()  # of the handlers of other tests, which have the same functions
     watchdog.start(PERIOD)
     yield
     watchdog.stop()

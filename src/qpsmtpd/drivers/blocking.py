@@ -14,7 +14,6 @@ from qpsmtpd.constants import LOGWARN
 from qpsmtpd.errors import HookTimeoutError
 from qpsmtpd.hooks.chain import Handler, HookCall, Suspended, begin, run_blocking
 from qpsmtpd.hooks.verdict import Verdict
-from qpsmtpd.hooks.watchdog import guarded
 from qpsmtpd.smtp import CLOSED, NEED_DATA, Session
 
 if TYPE_CHECKING:
@@ -116,7 +115,6 @@ class Runner:
         return self._loop.run(_limited(handler, arguments, awaitable))
 
 
-@guarded
 async def _limited(
     handler: Handler, arguments: tuple[object, ...], awaitable: Awaitable[object]
 ) -> object:

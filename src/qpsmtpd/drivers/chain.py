@@ -6,12 +6,10 @@ from concurrent.futures import Executor
 from qpsmtpd.errors import HookTimeoutError
 from qpsmtpd.hooks.chain import HookCall, Kind, resume
 from qpsmtpd.hooks.verdict import Verdict
-from qpsmtpd.hooks.watchdog import guarded
 
 __all__ = ["run_waiting"]
 
 
-@guarded
 async def run_waiting(call: HookCall, executor: Executor | None = None) -> Verdict:
     """Run the rest of a chain whose first handler has to wait.
 

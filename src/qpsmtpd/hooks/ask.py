@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from qpsmtpd.constants import DECLINED, LOGCRIT, LOGERROR
 from qpsmtpd.hooks.verdict import PASS, Verdict, read
-from qpsmtpd.hooks.watchdog import guarded
 
 if TYPE_CHECKING:
     from qpsmtpd.hooks.chain import Chain, Handler
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 __all__ = ["ask"]
 
 
-@guarded
 def ask(chain: "Chain", logger: "Logger", *arguments: object) -> Verdict:
     """Run a chain of plain handlers that belongs to no session (config, parsers, post_fork)."""
     for handler in chain:

@@ -18,7 +18,7 @@ from qpsmtpd.hooks.ask import ask
 from qpsmtpd.hooks.slow import name_slow
 from qpsmtpd.hooks.spec import HOOKS, Hook
 from qpsmtpd.hooks.verdict import PASS, Verdict, read
-from qpsmtpd.hooks.watchdog import guarded
+from qpsmtpd.hooks.watchdog import watch
 
 __all__ = [
     "Chain",
@@ -46,7 +46,17 @@ class Kind(Enum):
 class Handler:
     """One plugin's answer to one hook."""
 
-    __slots__ = ("call", "eager", "hook", "inline", "kind", "on_error", "plugin", "timeout")
+    __slots__ = (
+        "__weakref__",
+        "call",
+        "eager",
+        "hook",
+        "inline",
+        "kind",
+        "on_error",
+        "plugin",
+        "timeout",
+    )
 
     def __init__(
         self,
@@ -79,6 +89,7 @@ class Handler:
         self.on_error = on_error
         self.eager = eager
         self.inline = kind is Kind.PLAIN
+        watch(self)
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} handler {self.plugin} {self.hook.method}>"
@@ -253,7 +264,6 @@ class _Failed:
         self.error = error
 
 
-@guarded
 def run(
     hook: str,
     chains: Chains,
@@ -329,7 +339,6 @@ def resume(call: HookCall) -> Verdict | HookCall:
     return run(call.hook, call.chains, call.arguments, call.connection, call.watched, rest)
 
 
-@guarded
 def begin(handler: Handler, arguments: tuple[object, ...]) -> Any:
     """Run a coroutine handler as far as it needs no event loop.
 
@@ -364,7 +373,6 @@ def _finish(call: HookCall, handler: Handler) -> object:
     return step(handler.call(*call.arguments) if pending is None else pending)
 
 
-@guarded
 def run_blocking(
     call: HookCall, finish: Callable[[HookCall, Handler], object] = _finish
 ) -> Verdict:

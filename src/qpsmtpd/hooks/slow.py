@@ -8,7 +8,6 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from qpsmtpd.constants import LOGWARN
-from qpsmtpd.hooks.watchdog import guarded
 
 if TYPE_CHECKING:
     from qpsmtpd.hooks.chain import Chain, Handler
@@ -31,10 +30,8 @@ class Timed:
         self.function = handler.call
         self.seconds = 0.0
 
-    @guarded
     def __call__(self, *arguments: object) -> Any:
         """Call the function."""
-        handler = self.handler  # noqa: F841 - for the watchdog
         started = perf_counter()
         try:
             return self.function(*arguments)

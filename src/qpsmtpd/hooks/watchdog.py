@@ -1,38 +1,67 @@
 """Interrupts handlers that hang on the main thread of a process.
 
 Rule: it raises inside a handler or not at all. The signal of a timer interrupts whatever runs;
-what answers it looks on the stack for a guarded function and, unless that is busy with its own
-affairs, for the handler it is waiting for. If that takes longer than its timeout allows an
-exception arises in it, which costs that handler only.
+what answers it looks on the stack for functions that are known to be handlers. If one is found
+there longer than its timeout allows an exception arises in it, or in what it called, which costs
+that handler only. To be watched costs a handler nothing.
 
-A guarded function keeps the handler it asks in its local variable ``handler``, and what it asks it
-in ``arguments``, a tuple that is never used again for the same handler. The files of guarded
-functions are those of our own affairs. To be watched costs a handler nothing.
+Handlers without code of their own, such as functions of C modules, are not watched.
 """
 
 from collections.abc import Callable
 from types import CodeType, FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from qpsmtpd.errors import HookTimeoutError
 
 if TYPE_CHECKING:
     from qpsmtpd.hooks.chain import Handler
 
-__all__ = ["guarded", "start", "stop"]
+__all__ = ["code_of", "start", "stop", "watch"]
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_guarded: set[CodeType] = set()
-_ours: set[str] = set()  # files in which a frame is no handler's
+#: handlers by the code of their functions, which several instances of a plugin share
+_watched: WeakKeyDictionary[CodeType, "WeakSet[Handler]"] = WeakKeyDictionary()
 
 
-def guarded(function: F) -> F:
-    """Let the handlers that a function asks be watched."""
-    code: CodeType = function.__code__
-    _guarded.add(code)
-    _ours.add(code.co_filename)
-    return function
+def code_of(call: Callable[..., Any]) -> CodeType | None:
+    """Return the code behind a function, method or partial; None for what has none."""
+    while True:
+        code = getattr(call, "__code__", None)
+        if isinstance(code, CodeType):
+            return code
+        inner = getattr(call, "__func__", None) or getattr(call, "func", None)
+        if inner is None:
+            code = getattr(getattr(type(call), "__call__", None), "__code__", None)  # noqa: B004 - its code is wanted, not whether it is there
+            return code if isinstance(code, CodeType) else None
+        call = inner
+
+
+def watch(handler: "Handler") -> None:
+    """Make a handler known."""
+    code = code_of(handler.call)
+    if code is not None:
+        _watched.setdefault(code, WeakSet()).add(handler)
+
+
+def _limit(handlers: "WeakSet[Handler]", frame: FrameType) -> float:
+    """Return the seconds a call may take: those of the handler it belongs to."""
+    own = [handler for handler in handlers if _belongs(frame, handler.call)]
+    return max((handler.timeout for handler in own or handlers), default=float("inf"))
+
+
+def _belongs(frame: FrameType, call: Any) -> bool:
+    """Tell whether a frame is of this function or method, not of another one with its code."""
+    code, values = frame.f_code, frame.f_locals
+    owner = getattr(call, "__self__", None)
+    if owner is not None and values.get(code.co_varnames[0]) is not owner:
+        return False
+    cells = getattr(getattr(call, "__func__", call), "__closure__", None) or ()
+    return all(
+        values.get(name) is cell.cell_contents
+        for name, cell in zip(code.co_freevars, cells, strict=False)
+        if name in values
+    )
 
 
 class _Watch:
@@ -41,7 +70,7 @@ class _Watch:
     def __init__(self, period: float, most: float) -> None:
         self.period = period
         self.most = most
-        self.seen: list[tuple[Handler, object, int]] = []  # at the last look; looks before it
+        self.seen: dict[FrameType, int] = {}  # calls at the last look, and looks before it
 
     def look(self, number: int, frame: FrameType | None) -> None:
         """See who is being waited for.
@@ -51,22 +80,16 @@ class _Watch:
         Raises:
             HookTimeoutError: somebody for too long.
         """
-        before, self.seen = self.seen, []
-        inside: CodeType | None = None
+        before, self.seen = self.seen, {}
         late = 0.0
         while frame is not None:
-            code = frame.f_code
-            if code in _guarded and inside is not None and inside.co_filename not in _ours:
-                handler, arguments = frame.f_locals["handler"], frame.f_locals["arguments"]
-                looks = 0
-                for known, asked, count in before:
-                    if known is handler and asked is arguments:
-                        looks = count + 1
-                self.seen.append((handler, arguments, looks))
-                limit = min(handler.timeout, self.most)
+            handlers = _watched.get(frame.f_code)
+            if handlers:
+                looks = self.seen[frame] = before.get(frame, -1) + 1
+                limit = min(_limit(handlers, frame), self.most)
                 if looks * self.period >= limit:
                     late = late or limit
-            inside, frame = code, frame.f_back
+            frame = frame.f_back
         if late:
             raise HookTimeoutError(f"no answer within {late:g} seconds")
 

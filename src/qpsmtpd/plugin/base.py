@@ -14,11 +14,11 @@ from qpsmtpd.constants import LOGDEBUG, LogLevel, Result
 from qpsmtpd.errors import ConfigError
 from qpsmtpd.hooks.chain import Handler, Kind
 from qpsmtpd.hooks.spec import HOOKS
+from qpsmtpd.hooks.watchdog import code_of
 from qpsmtpd.plugin.args import declare
 from qpsmtpd.plugin.handler import (
     check_parameters,
     check_register,
-    code_of,
     find_hook,
     kind_of,
 )

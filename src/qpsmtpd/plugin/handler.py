@@ -11,9 +11,10 @@ from typing import Any, Final, TypeVar
 from qpsmtpd.errors import ConfigError
 from qpsmtpd.hooks.chain import Kind
 from qpsmtpd.hooks.spec import HOOKS, Hook
+from qpsmtpd.hooks.watchdog import code_of
 from qpsmtpd.plugin.args import closest
 
-__all__ = ["blocking", "check_parameters", "check_register", "code_of", "find_hook", "kind_of"]
+__all__ = ["blocking", "check_parameters", "check_register", "find_hook", "kind_of"]
 
 _VARARGS: Final = 0x04
 _GENERATOR: Final = 0x20
@@ -40,19 +41,6 @@ def blocking(function: F) -> F:
         )
     function.__dict__["blocking"] = True
     return function
-
-
-def code_of(call: Callable[..., Any]) -> CodeType | None:
-    """Return the code behind a function, method or partial; None for what has none."""
-    while True:
-        code = getattr(call, "__code__", None)
-        if isinstance(code, CodeType):
-            return code
-        inner = getattr(call, "__func__", None) or getattr(call, "func", None)
-        if inner is None:
-            code = getattr(getattr(type(call), "__call__", None), "__code__", None)  # noqa: B004 - its code is wanted, not whether it is there
-            return code if isinstance(code, CodeType) else None
-        call = inner
 
 
 def find_hook(name: str, plugin: str) -> Hook:
