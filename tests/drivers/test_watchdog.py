@@ -20,6 +20,12 @@ LATE = "FATAL PLUGIN ERROR [hangs]: no answer within 0.2 seconds"
 PATIENCE = 5.0
 
 
+def watched(handlers):
+    """Make chains whose handlers the watchdog knows."""
+    watchdog.watch(handlers)
+    return Chains(handlers)
+
+
 def spins(*arguments):
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
@@ -32,7 +38,6 @@ def sleeps(*arguments):
 
 @pytest.fixture
 def _watch():
-    watchdog._watched.clear()  # of the handlers of other tests, which have the same functions
     watchdog.start(PERIOD)
     yield
     watchdog.stop()
@@ -46,7 +51,7 @@ def test_one_client(hangs, kind):
         handler("rcpt", hangs, kind, plugin="hangs", timeout=LIMIT),
         handler("rcpt", OK),
     ]
-    session = Session(Connection(logger=log), Chains(handlers), SessionSettings())
+    session = Session(Connection(logger=log), watched(handlers), SessionSettings())
     began = time.monotonic()
     serve(session, client)
     assert time.monotonic() - began < PATIENCE
@@ -62,6 +67,7 @@ def test_one_client(hangs, kind):
 def test_many_clients(loops, hangs, kind, eager):
     async def main():
         one = handler("rcpt", hangs, kind, plugin="hangs", timeout=LIMIT, eager=eager)
+        watchdog.watch([one])
         async with serving([one, "rcpt"]) as server:
             client, other = await server.connect(), await server.connect()
             began = time.monotonic()

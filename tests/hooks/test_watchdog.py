@@ -20,6 +20,12 @@ LATE = "FATAL PLUGIN ERROR [test]: no answer within 0.1 seconds"
 PATIENCE = 5.0
 
 
+def watched(handlers):
+    """Make chains whose handlers the watchdog knows."""
+    watchdog.watch(handlers)
+    return Chains(handlers)
+
+
 def spins(*arguments):
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
@@ -33,7 +39,6 @@ def sleeps(*arguments):
 @pytest.fixture
 def watch():
     """Watch while a test runs."""
-    watchdog._watched.clear()  # of the handlers of other tests, which have the same functions
     watchdog.start(PERIOD)
     yield
     watchdog.stop()
@@ -44,7 +49,7 @@ def watch():
 def verdict_of(*handlers, connection):
     """Run a chain to its end; returns the verdict and the seconds it took."""
     began = time.monotonic()
-    found = run("helo", Chains(handlers), (connection,), connection)
+    found = run("helo", watched(handlers), (connection,), connection)
     if isinstance(found, HookCall):
         found = run_blocking(found)
     return found, time.monotonic() - began
@@ -91,7 +96,7 @@ def test_each_call_of_a_handler_has_its_own_time():
 @pytest.mark.usefixtures("watch")
 def test_handlers_of_chains_without_a_session_are_watched_too():
     log = Log(LOGERROR)
-    chain = Chains([handler("config", spins, timeout=LIMIT), handler("config", (OK, "x"))])[
+    chain = watched([handler("config", spins, timeout=LIMIT), handler("config", (OK, "x"))])[
         "config"
     ]
     assert ask(chain, log, "name").text == "x"
@@ -101,7 +106,7 @@ def test_handlers_of_chains_without_a_session_are_watched_too():
 @pytest.mark.usefixtures("watch")
 def test_a_handler_that_asks_another_may_be_the_late_one():
     connection = Connection(logger=Log(LOGERROR))
-    inner = Chains([handler("config", spins, plugin="inner", timeout=300)])["config"]
+    inner = watched([handler("config", spins, plugin="inner", timeout=300)])["config"]
 
     def asks(*arguments):
         ask(inner, connection.logger, "name")
@@ -115,6 +120,7 @@ def test_a_handler_that_asks_another_may_be_the_late_one():
 @pytest.mark.usefixtures("watch")
 def test_a_handler_that_was_begun_is_watched():
     one = handler("helo", spins, Kind.COROUTINE, timeout=LIMIT)
+    watchdog.watch([one])
     with pytest.raises(watchdog.HookTimeoutError):
         begin(one, ("x",))
 
@@ -183,7 +189,7 @@ def test_our_own_affairs_are_never_interrupted(kind):
     connection = Connection(logger=Slow(LOGERROR))
     handlers = [handler("helo", answer, kind, timeout=LIMIT) for answer in (dead, 12345)]
     verdict_of(*handlers, connection=connection)
-    ask(Chains([handler("config", dead, timeout=LIMIT)])["config"], connection.logger)
+    ask(watched([handler("config", dead, timeout=LIMIT)])["config"], connection.logger)
     assert [text.rpartition(" ")[2] for text in texts] == ["dead", "12345", "dead"]
 
 
@@ -193,12 +199,14 @@ def test_a_function_of_c_is_left_alone():
     connection = Connection(logger=Log(LOGERROR))
     one = handler("helo", timeout=LIMIT)
     one.call = time.sleep
-    run("helo", Chains([one]), (3 * LIMIT,), connection)
+    run("helo", watched([one]), (3 * LIMIT,), connection)
     assert connection.logger.texts == []
 
 
+@pytest.mark.usefixtures("watch")
 def test_it_is_no_matter_if_the_process_stands_still():
     """Time is counted in looks."""
+    signal.setitimer(signal.ITIMER_REAL, 0)
     watch = watchdog._Watch(1.0, float("inf"))
     looks = []
 

@@ -18,6 +18,7 @@ from qpsmtpd.config.schema import LISTENER_OPTIONS, nearest
 from qpsmtpd.constants import LOGCRIT, LOGERROR, LOGINFO, LOGNOTICE, LOGWARN, OK, LogLevel
 from qpsmtpd.deploy import reverse
 from qpsmtpd.errors import ConfigError
+from qpsmtpd.hooks import watchdog
 from qpsmtpd.hooks.ask import ask
 from qpsmtpd.hooks.chain import Chain, Chains
 from qpsmtpd.hooks.verdict import Verdict
@@ -162,6 +163,7 @@ class Engine:
         found = handlers(plugins)
         if self.config.get("reverse_lookup"):
             found.insert(0, reverse.handler(self.services, self.config.get("dns_timeout")))
+        watchdog.watch(found)
         chains = Chains(found)
         chains.slow = self.config.get("slow_hook")
         self._attach_writers(chains["logging"])

@@ -18,7 +18,6 @@ from qpsmtpd.hooks.ask import ask
 from qpsmtpd.hooks.slow import name_slow
 from qpsmtpd.hooks.spec import HOOKS, Hook
 from qpsmtpd.hooks.verdict import PASS, Verdict, read
-from qpsmtpd.hooks.watchdog import watch
 
 __all__ = [
     "Chain",
@@ -47,7 +46,6 @@ class Handler:
     """One plugin's answer to one hook."""
 
     __slots__ = (
-        "__weakref__",
         "call",
         "eager",
         "hook",
@@ -89,7 +87,6 @@ class Handler:
         self.on_error = on_error
         self.eager = eager
         self.inline = kind is Kind.PLAIN
-        watch(self)
 
     def __repr__(self) -> str:
         return f"<{self.kind.value} handler {self.plugin} {self.hook.method}>"

@@ -8,10 +8,9 @@ that handler only. To be watched costs a handler nothing.
 Handlers without code of their own, such as functions of C modules, are not watched.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakSet
 
 from qpsmtpd.errors import HookTimeoutError
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["code_of", "start", "stop", "watch"]
 
 #: handlers by the code of their functions, which several instances of a plugin share
-_watched: WeakKeyDictionary[CodeType, "WeakSet[Handler]"] = WeakKeyDictionary()
+_watched: dict[CodeType, "list[Handler]"] = {}
 
 
 def code_of(call: Callable[..., Any]) -> CodeType | None:
@@ -37,17 +36,18 @@ def code_of(call: Callable[..., Any]) -> CodeType | None:
         call = inner
 
 
-def watch(handler: "Handler") -> None:
-    """Make a handler known."""
-    code = code_of(handler.call)
-    if code is not None:
-        _watched.setdefault(code, WeakSet()).add(handler)
+def watch(handlers: Iterable["Handler"]) -> None:
+    """Make handlers known."""
+    for handler in handlers:
+        code = code_of(handler.call)
+        if code is not None:
+            _watched.setdefault(code, []).append(handler)
 
 
-def _limit(handlers: "WeakSet[Handler]", frame: FrameType) -> float:
+def _limit(handlers: Sequence["Handler"], frame: FrameType) -> float:
     """Return the seconds a call may take: those of the handler it belongs to."""
     own = [handler for handler in handlers if _belongs(frame, handler.call)]
-    return max((handler.timeout for handler in own or handlers), default=float("inf"))
+    return max(handler.timeout for handler in own or handlers)
 
 
 def _belongs(frame: FrameType, call: Any) -> bool:
@@ -111,8 +111,9 @@ def start(period: float = 1.0, most: float = float("inf")) -> None:
 
 
 def stop() -> None:
-    """Watch no more; a process that becomes another program would take the timer along."""
+    """Watch nobody any more; a process that becomes another program would take the timer along."""
     import signal  # noqa: PLC0415 - see above
 
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    _watched.clear()
