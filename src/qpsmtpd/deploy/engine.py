@@ -41,6 +41,7 @@ __all__ = ["Engine", "session_settings"]
 #: threads of a process for handlers that wait in system calls or libraries
 _THREADS: Final = 32
 _RIGHTS: Final = ("proxy", "xclient", "xforward")
+_NO_RIGHTS: Final[frozenset[str]] = frozenset()
 
 
 def session_settings(config: Config) -> SessionSettings:
@@ -300,13 +301,14 @@ class Engine:
     # Inside
 
     def _read_networks(self) -> dict[str, Any]:
-        return {right: self.config.get(f"{right}_from") for right in _RIGHTS}
+        found = {right: self.config.get(f"{right}_from") for right in _RIGHTS}
+        return {right: networks for right, networks in found.items() if networks}
 
     def _rights(self, ip: str, *, proxied: bool) -> frozenset[str]:
         """What the peer may do: only addresses that are named may speak for others."""
-        found = {
-            right for right, networks in self._networks.items() if networks and ip in networks
-        }
+        if not self._networks:
+            return _NO_RIGHTS
+        found = {right for right, networks in self._networks.items() if ip in networks}
         if not proxied:
             found.discard("proxy")
         return frozenset(found)

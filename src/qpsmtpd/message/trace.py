@@ -70,6 +70,11 @@ def _comment(text: str) -> str:
     return _special.sub(r"\\\g<0>", _unprintable.sub("?", text[:_MAX_WORD]))
 
 
+#: of texts of our own, which are few
+_own_word = lru_cache(maxsize=16)(_word)
+_own_comment = lru_cache(maxsize=16)(_comment)
+
+
 def _fold(text: str, column: int) -> str:
     """Break a line at blanks; unfolding gives it back.
 
@@ -137,12 +142,13 @@ def received_lead(
     Returns:
         The lines about the client, and one about us that is not folded yet.
     """
+    remote_info, me = remote_info or "Unknown", me or "localhost"
     if not _all_plain(f"{remote_info} {hello_host} {remote_ip} {me}"):
-        remote_info, me = _word(remote_info) or "Unknown", _word(me) or "localhost"
+        remote_info, me = _word(remote_info), _word(me)
         hello_host, remote_ip = _comment(hello_host), _comment(remote_ip)
-    name = f"qpsmtpd/{_comment(version)}" if version else "qpsmtpd"
+    name = f"qpsmtpd/{_own_comment(version)}" if version else "qpsmtpd"
     source = _fold(f"from {remote_info} (HELO {hello_host}) ({remote_ip})", len(_RECEIVED) + 2)
-    here = f"by {me} ({name}) with {_word(protocol)}"
+    here = f"by {me} ({name}) with {_own_word(protocol)}"
     if cipher:
         here += f" ({_comment(cipher)} encrypted)"
     return f"{source}\n {here}"
