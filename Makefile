@@ -1,7 +1,7 @@
 # What there is to do here. Each target sets up what it needs; .venv is the only place it goes to.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-quick docs dist clean
+.PHONY: help run test test-compiled check bench bench-quick docs dist compiled clean
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
@@ -9,6 +9,8 @@ SHELL := /bin/sh
 PY := .venv/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300
+COMPILED_TESTS := tests/test_compiled.py tests/test_address.py tests/smtp tests/message tests/hooks \
+	tests/drivers tests/fuzz tests/faults
 GATED := src/qpsmtpd/smtp/*,src/qpsmtpd/hooks/*,src/qpsmtpd/message/*,src/qpsmtpd/config/*
 
 # Debian's Python first, then whatever is found; make PYTHON=/path/to/python says otherwise
@@ -51,9 +53,37 @@ dist: .venv/.dev  ## build the source archive and the wheel into dist/
 	@$(PIP) install 'hatchling>=1.27'
 	@$(PY) -m hatchling build -d dist
 
+compiled: build/compiled/.done  ## build and install a compiled qpsmtpd into build/compiled
+
+test-compiled: .venv/.dev build/compiled/.done  ## pass the tests of the compiled part
+	@PYTHONPATH="$$(echo build/compiled/lib/python3.*/site-packages)" QPSMTPD_COMPILED=1 \
+	    $(PY) -m pytest -m 'not pure' $(COMPILED_TESTS)
+
 clean:  ## remove what the other targets made (not run/, which may hold mail)
 	rm -rf .venv build dist .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- compiled ---------------------------------------------------------------------------------
+
+# Out of a source archive, since what is compiled in place would be found before the sources.
+build/compiled/.done: .venv/.python pyproject.toml $(shell find src -name '*.py')
+	@cc --version >/dev/null 2>&1 && [ -e "$$($(PY) -c \
+	    'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] || { \
+	    if [ "$$(id -u)" -eq 0 ] && [ -e /etc/debian_version ]; then \
+	        echo 'installing gcc and python3-dev'; \
+	        { $(APT) install -y gcc python3-dev || { $(APT) update && $(APT) install -y gcc python3-dev; }; } \
+	            >/dev/null 2>&1; \
+	    else false; fi; } || { \
+	    echo 'a C compiler and the headers of Python are needed (Debian: apt-get install gcc python3-dev)' >&2; exit 1; }
+	@echo 'compiling into build/compiled: about two minutes'
+	@rm -rf build/compiled build/sdist
+	@$(PIP) install 'hatchling>=1.27'
+	@$(PY) -m hatchling build -t sdist -d build/sdist >/dev/null
+	@$(PY) -m venv build/compiled
+	@HATCH_BUILD_HOOK_ENABLE_MYPYC=true build/compiled/bin/python -m pip install --quiet \
+	    --disable-pip-version-check --no-input build/sdist/*.tar.gz || { rm -rf build/compiled; \
+	    echo 'could not compile: see above' >&2; exit 1; }
+	@touch $@
 
 # --- set-up -----------------------------------------------------------------------------------
 

@@ -62,7 +62,8 @@ _ATEXT: Final = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 _DOMAIN: Final = r"\w++(?:(?:\.|-++)\w++)*"
 _LITERAL: Final = r"\[[0-9A-Za-z:.]++\]"
 #: what no address may hold: C0, DEL, C1, the separators Unicode counts as line ends, lone halves
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_HALVES: Final = f"{chr(0xD800)}-{chr(0xDFFF)}"
+_CONTROL: Final = re.compile(rf"[\x00-\x1f\x7f-\x9f\u2028\u2029{_HALVES}]")
 
 _plain = re.compile(rf"<([{_ATEXT}][{_ATEXT}.]*+)@({_DOMAIN})>", re.ASCII).fullmatch
 _local = re.compile(rf"[{_ATEXT}\x80-\U0010ffff][^@<>\"\\]*+").fullmatch

@@ -155,6 +155,7 @@ def test_a_half_closed_client_gets_the_answer_of_a_waiting_hook(loops):
     run(main, loops)
 
 
+@pytest.mark.pure
 def test_a_session_that_fails_leaves_nothing_behind(loops, monkeypatch):
     def fail(*arguments):
         raise RuntimeError("a defect")

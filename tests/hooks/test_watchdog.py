@@ -133,6 +133,7 @@ def test_a_handler_that_is_timed_is_watched():
         spins()
 
     slow = handler("helo", hangs, timeout=LIMIT)
+    watchdog.watch([slow])
     slow.call = Timed(slow)
     verdict_of(slow, connection=connection)
     assert connection.logger.texts == [LATE]

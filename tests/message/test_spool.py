@@ -178,6 +178,7 @@ def test_a_full_disk(full_disk, descriptors, threshold, size):
     later.close()
 
 
+@pytest.mark.pure
 def test_a_device_without_room(tmp_path, monkeypatch, descriptors):
     before = descriptors()
     monkeypatch.setattr(file, "_open_unnamed", lambda place: os.open("/dev/full", os.O_RDWR))

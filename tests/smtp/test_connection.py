@@ -30,7 +30,7 @@ def test_a_move_may_be_refused():
     assert connection.move("192.0.2.2", 26)
     assert (connection.remote_ip, connection.remote_port) == ("192.0.2.2", 26)
     asked = []
-    connection.mover = asked.append
+    connection.mover = lambda ip: bool(asked.append(ip))
     assert not connection.move("192.0.2.3", 27)
     assert (asked, connection.remote_ip) == (["192.0.2.3"], "192.0.2.2")
 

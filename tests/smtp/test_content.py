@@ -304,6 +304,7 @@ def test_a_message_that_was_not_queued_does_not_count(answer):
 # Storage
 
 
+@pytest.mark.pure
 @pytest.mark.parametrize("text", [TEXT, b""])
 @pytest.mark.parametrize("octets", [DATA, ENVELOPE])
 @pytest.mark.parametrize("method", ["append", "finish"])
@@ -323,6 +324,7 @@ def test_a_full_disk_is_a_single_452(monkeypatch, method, octets, text):
     assert "cannot store the message: no space left" in outcome.log
 
 
+@pytest.mark.pure
 def test_a_header_that_cannot_be_read_back_is_a_452(monkeypatch):
     monkeypatch.setattr(
         "qpsmtpd.smtp.content.add_trace_fields",

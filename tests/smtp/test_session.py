@@ -148,6 +148,7 @@ def test_a_session_that_never_began_can_be_abandoned():
     assert calls in ([], ["disconnect", "post_connection"])
 
 
+@pytest.mark.pure
 def test_a_session_that_failed_can_be_abandoned(monkeypatch):
     session = make()
     talk(session, HELLO)

@@ -103,10 +103,9 @@ class Chains(dict[str, Chain]):
             infinite where nobody but its own client waits for it.
     """
 
-    slow = float("inf")
-
     def __init__(self, handlers: Iterable[Handler] = ()) -> None:
         super().__init__()
+        self.slow = float("inf")
         found: dict[str, list[Handler]] = {name: [] for name in HOOKS}
         for handler in handlers:
             found[handler.hook.name].append(handler)

@@ -200,7 +200,8 @@ class Header:
             self.edited = True
             self._added.append(fields)
             return
-        for raw, name in reversed(_entries(fields)):
+        entries: list[tuple[bytes, bytes]] = _entries(fields)
+        for raw, name in reversed(entries):
             place = self._top()
             self._raws.insert(place, raw)
             self._keys.insert(place, name.lower())

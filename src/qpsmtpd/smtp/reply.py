@@ -176,8 +176,12 @@ _CLASSES: Final = frozenset("245")
 #: octets of text in one line, so that code, status and CRLF fit in 512 (RFC 5321 §4.5.3.1.5)
 _TEXT_ROOM: Final = 490
 
-Fixed = tuple[bytes, bytes]
-"""A reply known in advance: without and with its enhanced status code."""
+
+class Fixed(NamedTuple):
+    """A reply known in advance."""
+
+    plain: bytes  #: without its enhanced status code
+    enhanced: bytes  #: with it
 
 
 def status_of(text: str) -> tuple[str, str]:
@@ -269,7 +273,7 @@ def encode(
 
 def fixed(code: int, status: str, *lines: str) -> Fixed:
     """Encode a reply that never changes."""
-    return (
+    return Fixed(
         encode(code, status, lines, enhanced=False),
         encode(code, status, lines, enhanced=True),
     )

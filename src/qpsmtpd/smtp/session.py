@@ -279,8 +279,9 @@ class Session(Output):
         connection, received, counts = self.connection, self.input, self.counts
         limit = self.settings.max_line
         while True:
-            if self._stop is not None:
-                self._say_goodbye(self._stop)
+            stop = self._stop
+            if stop is not None:
+                self._say_goodbye(stop)
             try:
                 line = received.line(limit)
             except MalformedLine as error:
