@@ -224,8 +224,7 @@ def test_what_is_thrown_into_a_suspended_coroutine_reaches_it():
         await pause
         return await Pause()
 
-    coroutine = waiting()
-    suspended = module.Suspended(coroutine, coroutine.send(None))
+    suspended = begin(handler("helo", waiting, Kind.COROUTINE), ())
     steps = suspended.__await__()
     assert next(steps) == "paused"
     assert steps.throw(KeyError("x")) == "paused"

@@ -17,6 +17,7 @@ from qpsmtpd.constants import DECLINED, LOGCRIT, LOGDEBUG, LOGERROR, Result
 from qpsmtpd.hooks.ask import ask
 from qpsmtpd.hooks.slow import name_slow
 from qpsmtpd.hooks.spec import HOOKS, Hook
+from qpsmtpd.hooks.steps import Ended, Steps, new
 from qpsmtpd.hooks.verdict import PASS, Verdict, read
 
 __all__ = [
@@ -113,26 +114,24 @@ class Chains(dict[str, Chain]):
 
 
 class Suspended:
-    """A coroutine that was stepped once and has to wait; awaiting this carries on with it."""
+    """A coroutine that was begun and has to wait; awaiting this carries on with it."""
 
-    __slots__ = ("_coroutine", "_yielded")
+    __slots__ = ("_steps", "_yielded")
 
-    def __init__(self, coroutine: Generator[Any, Any, Any], yielded: object) -> None:
-        self._coroutine = coroutine
+    def __init__(self, steps: Steps, yielded: object) -> None:
+        self._steps = steps
         self._yielded = yielded
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        coroutine, yielded = self._coroutine, self._yielded
-        try:
-            while True:
-                try:
-                    sent = yield yielded
-                except BaseException as error:  # noqa: BLE001 - passed on, whatever it is
-                    yielded = coroutine.throw(error)
-                else:
-                    yielded = coroutine.send(sent)
-        except StopIteration as stop:
-            return stop.value
+        steps, yielded = self._steps, self._yielded
+        while not isinstance(yielded, Ended):
+            try:
+                sent = yield yielded
+            except BaseException as error:  # noqa: BLE001 - passed on, whatever it is
+                yielded = steps.throw(error)
+            else:
+                yielded = steps.send(sent)
+        return yielded.value
 
 
 class HookCall:
@@ -247,6 +246,8 @@ def _log(connection: Any, level: int, text: str, handler: Handler, **facts: obje
     )
 
 
+_idle: list[Steps] = []  # between two coroutines
+
 #: stands for the value of a handler that can only be run where waiting is allowed
 _LATER: Final = object()
 
@@ -289,11 +290,7 @@ def run(
             if handler.inline:
                 value = handler.call(*arguments)
             elif handler.eager:
-                coroutine = handler.call(*arguments)
-                try:
-                    value = Suspended(coroutine, coroutine.send(None))
-                except StopIteration as stop:
-                    value = stop.value
+                value = begin(handler, arguments)
             else:
                 value = _LATER
         except Exception as error:  # noqa: BLE001 - a handler's failure costs that handler only
@@ -341,12 +338,13 @@ def begin(handler: Handler, arguments: tuple[object, ...]) -> Any:
     Returns:
         What the handler returned, or, if it has to wait, a ``Suspended`` to await the rest with.
     """
-    coroutine = handler.call(*arguments)
-    try:
-        yielded = coroutine.send(None)
-    except StopIteration as stop:
-        return stop.value
-    return Suspended(coroutine, yielded)
+    steps = _idle.pop() if _idle else new()
+    found = steps.send(handler.call(*arguments))
+    if type(found) is not Ended:
+        return Suspended(steps, found)
+    value, found.value = found.value, None
+    _idle.append(steps)
+    return value
 
 
 def step(awaitable: Awaitable[object]) -> object:
