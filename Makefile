@@ -39,7 +39,7 @@ check: .venv/.dev  ## format, lint, types, layers, docs in step: the quick half 
 	@$(PY) -m mypy --no-error-summary --strict tests/typing/api.py docs/generate.py
 	@$(PY) -m pytest tests/test_layers.py tests/test_docs.py tests/test_repository.py
 
-bench: .venv/.dev  ## measure, and compare with other servers (installs them, as root on Debian)
+bench: .venv/.dev build/compiled/.done  ## measure, and compare with other servers (installs them, as root on Debian)
 	@if [ "$$(id -u)" -eq 0 ] && [ -e /etc/debian_version ]; then sh bench/install.sh; fi
 	@$(PY) -m bench
 

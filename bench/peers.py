@@ -20,6 +20,7 @@ __all__ = ["LIMIT", "OURS", "PEERS", "Peer", "missing"]
 _HERE: Final = Path(__file__).resolve().parent
 _SERVERS: Final = _HERE / "servers"
 _HARAKA: Final = _HERE.parent / "build" / "bench" / "haraka" / "node_modules" / "haraka"
+_COMPILED: Final = _HERE.parent / "build" / "compiled" / "bin" / "qpsmtpd"
 _POSTFIX: Final = Path("/usr/lib/postfix/sbin")
 
 #: our own command line, without the model; ``{names}`` are filled in
@@ -62,7 +63,8 @@ def missing(peer: Peer) -> str:
     for need in peer.needs:
         found = need.exists() if isinstance(need, Path) else _which(need)
         if not found:
-            return f"{need} is missing: run bench/install.sh"
+            how = "make compiled" if need == _COMPILED else "bench/install.sh"
+            return f"{need} is missing: run {how}"
     return ""
 
 
@@ -102,7 +104,7 @@ def _sink(place: Place) -> Launch:
     return Launch((program, *user, "-h", "bench.example", "-m", "12000", address, "4096"))
 
 
-def _ours(model: str) -> Callable[[Place], Launch]:
+def _ours(model: str, program: Path | None = None) -> Callable[[Place], Launch]:
     def prepare(place: Place) -> Launch:
         _write(
             place.directory,
@@ -118,7 +120,8 @@ def _ours(model: str) -> Callable[[Place], Launch]:
         user = _account(sys.executable) or pwd.getpwuid(os.geteuid()).pw_name
         _give(place.directory, user)
         words = _SERVE.format(directory=place.directory, port=place.port, user=user).split()
-        return Launch((_which(words[0]), words[1], "--model", model, *words[2:]))
+        command = str(program) if program is not None else _which(words[0])
+        return Launch((command, words[1], "--model", model, *words[2:]))
 
     return prepare
 
@@ -230,6 +233,7 @@ PEERS: Final[dict[str, Peer]] = {
     for peer in (
         Peer(LIMIT, "smtp-sink (C, the limit)", _sink, ("smtp-sink",)),
         Peer(OURS, "qpsmtpd, event loop, 20 handlers", _ours("async"), ("qpsmtpd",)),
+        Peer("compiled", "the same, compiled", _ours("async", _COMPILED), (_COMPILED,)),
         Peer("aiosmtpd", "aiosmtpd, uvloop", _aiosmtpd, ()),
         Peer("haraka", "Haraka", _haraka(0), ("node", _HARAKA)),
         Peer("haraka2", "Haraka, 2 nodes", _haraka(2), ("node", _HARAKA), optional=True),

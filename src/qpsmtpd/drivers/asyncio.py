@@ -352,6 +352,7 @@ class SMTPProtocol(asyncio.Protocol):
         """Be forgotten when the connection is lost and nothing waits any more."""
         if self._lost and self._task is None:
             self._sessions.live.discard(self)
+            self.session.release()
 
     def _input_pending(self) -> bool:
         """True when the client has sent something no command has used yet."""

@@ -144,6 +144,15 @@ class Session(Output):
         except (StopIteration, Goodbye):  # it has ended, or never began
             return CLOSED
 
+    def release(self) -> None:
+        """Let go of all that refers back to the session, so that it is freed at once.
+
+        To be called when ``CLOSED`` was returned and nobody needs the session any more.
+        """
+        self._script.close()
+        connection = self.connection
+        connection.peek = connection.respond_with = connection.mover = None
+
     @property
     def stopping(self) -> bool:
         """True when the session was told to end and has not said goodbye yet."""
