@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from qpsmtpd.smtp.reply import Fixed, encode, fixed
+from qpsmtpd.smtp.reply import Fixed, encode, encode_line, fixed
 
 __all__ = ["KEYWORDS", "MAIL_PARAMETERS", "RCPT_PARAMETERS", "Extensions", "Parameter"]
 
@@ -100,6 +100,9 @@ class Extensions:
             more: keywords offered by plugins, XCLIENT and so on.
         """
         more = tuple(more)
+        line = encode_line(250, "", hello, enhanced=False)
+        if line and self._lines and not more:
+            return b"250-" + line[4:] + self._tail
         if more:
             return encode(250, "", (hello, *self._lines, *more), enhanced=False)
         head = encode(250, "", (hello, "") if self._lines else (hello,), enhanced=False)

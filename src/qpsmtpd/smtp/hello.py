@@ -73,5 +73,7 @@ def _host(session: "Session", hook: str, argument: bytes) -> str:
     match parsed(session, hook, text):
         case (_, found, *_):
             text = str(found)
-    word = text.partition(" ")[0]
-    return "".join(letter if letter.isprintable() else "?" for letter in word[:255])
+    word = text.partition(" ")[0][:255]
+    if word.isprintable():
+        return word
+    return "".join(letter if letter.isprintable() else "?" for letter in word)
