@@ -10,7 +10,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --quiet --disable-pip-version-check --no-input
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300
 COMPILED_TESTS := tests/test_compiled.py tests/test_address.py tests/smtp tests/message tests/hooks \
-	tests/drivers tests/fuzz tests/faults
+	tests/drivers tests/fuzz tests/faults tests/dialogs tests/interop
 GATED := src/qpsmtpd/smtp/*,src/qpsmtpd/hooks/*,src/qpsmtpd/message/*,src/qpsmtpd/config/*
 
 # Debian's Python first, then whatever is found; make PYTHON=/path/to/python says otherwise
@@ -19,7 +19,7 @@ PYTHON ?= $(shell for python in /usr/bin/python3 python3 python3.14 python3.13 p
 
 help:  ## print this list
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do \
-	printf '  make %-12s %s\n' "$$name" "$$text"; done
+	printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 run: .venv/.run  ## set up, and start the daemon on 127.0.0.1:2525
 	@exec .venv/bin/qpsmtpd run
@@ -56,7 +56,7 @@ dist: .venv/.dev  ## build the source archive and the wheel into dist/
 compiled: build/compiled/.done  ## build and install a compiled qpsmtpd into build/compiled
 
 test-compiled: .venv/.dev build/compiled/.done  ## pass the tests of the compiled part
-	@PYTHONPATH="$$(echo build/compiled/lib/python3.*/site-packages)" QPSMTPD_COMPILED=1 \
+	@PYTHONPATH="$$(echo $(CURDIR)/build/compiled/lib/python3.*/site-packages)" QPSMTPD_COMPILED=1 \
 	    $(PY) -m pytest -m 'not pure' $(COMPILED_TESTS)
 
 clean:  ## remove what the other targets made (not run/, which may hold mail)

@@ -4,7 +4,6 @@ import pytest
 from tests.smtp.ways import Log, handler
 
 from qpsmtpd.constants import DECLINED, DENY, DENYSOFT, DONE, LOGDEBUG, LOGERROR, OK
-from qpsmtpd.hooks import chain as module
 from qpsmtpd.hooks.ask import ask
 from qpsmtpd.hooks.chain import (
     Chains,
@@ -246,8 +245,7 @@ def test_a_cancelled_task_cancels_its_suspended_coroutine():
             finally:
                 ended.append(True)
 
-        coroutine = waiting()
-        suspended = module.Suspended(coroutine, coroutine.send(None))
+        suspended = begin(handler("helo", waiting, Kind.COROUTINE), ())
 
         async def wrap():
             return await suspended

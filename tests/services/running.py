@@ -2,7 +2,8 @@
 
 import asyncio
 
-from qpsmtpd.hooks.chain import Suspended, step
+from qpsmtpd.hooks.chain import Handler, Kind, Suspended, begin, step
+from qpsmtpd.hooks.spec import HOOKS
 
 
 def run_in_task(coroutine):
@@ -14,18 +15,18 @@ def run_stepped(coroutine):
 
     async def main():
         begun = asyncio.get_running_loop().create_future()
+        handler = Handler("test", HOOKS["helo"], lambda: coroutine, Kind.COROUTINE)
 
-        def begin():
+        def start():
             assert asyncio.current_task() is None
             try:
-                begun.set_result(Suspended(coroutine, coroutine.send(None)))
-            except StopIteration as stop:
-                begun.set_result(asyncio.sleep(0, stop.value))
+                begun.set_result(begin(handler, ()))
             except Exception as error:  # noqa: BLE001 - passed on
                 begun.set_exception(error)
 
-        asyncio.get_running_loop().call_soon(begin)
-        return await (await begun)
+        asyncio.get_running_loop().call_soon(start)
+        value = await begun
+        return await value if type(value) is Suspended else value
 
     return asyncio.run(main())
 
