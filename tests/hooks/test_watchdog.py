@@ -229,3 +229,16 @@ def watchdog_frame():
     import sys  # noqa: PLC0415
 
     return sys._getframe()
+
+
+@pytest.mark.usefixtures("watch")
+def test_instances_of_a_plugin_have_their_own_times():
+    class Plugin:
+        def hook_helo(self, *arguments):
+            spins()
+
+    connection = Connection(logger=Log(LOGERROR))
+    patient = handler("helo", Plugin().hook_helo, timeout=300)
+    watchdog.watch([patient])
+    verdict_of(handler("helo", Plugin().hook_helo, timeout=LIMIT), connection=connection)
+    assert connection.logger.texts == [LATE]

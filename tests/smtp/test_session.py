@@ -379,3 +379,11 @@ def test_every_session_of_one_set_of_settings_is_its_own():
     talk(one, HELLO)
     assert other.state is State.GREETING
     assert one.receiver is other.receiver is None
+
+
+def test_a_session_that_was_released_is_over():
+    session = make()
+    talk(session, HELLO)
+    session.release()
+    assert session.next_event() is CLOSED
+    assert session.connection.peek is session.connection.respond_with is None
