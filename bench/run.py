@@ -179,7 +179,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     add("--peers", type=_words(PEERS), help=f"of {','.join(PEERS)}; not kept")
     add("--work", type=_words(_KINDS), help=f"of {','.join(_KINDS)}; not kept")
     add("--rounds", type=int, help="measured rounds (3; quick: 1)")
-    add("--seconds", type=float, help="each measured run takes, about (3; quick: 0.5)")
+    add("--seconds", type=float, help="each measured run takes, about (3; quick: 0.4)")
     add("--idle", type=int, help="idle connections (10000; quick: 1000)")
     add("--no-save", dest="save", action="store_false", help="print only")
     options = parser.parse_args(argv)
@@ -189,7 +189,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     options.peers = options.peers or [name for name, peer in PEERS.items() if not peer.optional]
     options.work = options.work or [*WORK, *(() if quick else ("idle", "linear"))]
     options.rounds = options.rounds or (1 if quick else 3)
-    options.seconds = options.seconds or (0.5 if quick else 3.0)
+    options.seconds = options.seconds or (0.4 if quick else 3.0)
     options.idle = options.idle or (1000 if quick else 10_000)
     return options
 

@@ -3,12 +3,13 @@ import time
 import pytest
 from tests.drivers.loopback import Gate, run, serving, until
 from tests.drivers.scripted import Script
+from tests.hooks.hanging import PATIENCE, sleeps, spins, watched
 from tests.smtp.ways import ENVELOPE, HELLO, Log, handler
 
 from qpsmtpd.constants import OK
 from qpsmtpd.drivers.blocking import serve
 from qpsmtpd.hooks import watchdog
-from qpsmtpd.hooks.chain import Chains, Kind
+from qpsmtpd.hooks.chain import Kind
 from qpsmtpd.smtp import Connection, Session, SessionSettings
 
 # it takes the timer by which tests are limited otherwise
@@ -17,23 +18,6 @@ pytestmark = [pytest.mark.timeout(60, method="thread"), pytest.mark.usefixtures(
 PERIOD = 0.05
 LIMIT = 0.2
 LATE = "FATAL PLUGIN ERROR [hangs]: no answer within 0.2 seconds"
-PATIENCE = 5.0
-
-
-def watched(handlers):
-    """Make chains whose handlers the watchdog knows."""
-    watchdog.watch(handlers)
-    return Chains(handlers)
-
-
-def spins(*arguments):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        pass
-
-
-def sleeps(*arguments):
-    time.sleep(60)
 
 
 @pytest.fixture

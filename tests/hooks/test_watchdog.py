@@ -2,12 +2,13 @@ import signal
 import time
 
 import pytest
+from tests.hooks.hanging import PATIENCE, sleeps, spins, watched
 from tests.smtp.ways import Log, handler
 
 from qpsmtpd.constants import DENY, LOGERROR, OK
 from qpsmtpd.hooks import watchdog
 from qpsmtpd.hooks.ask import ask
-from qpsmtpd.hooks.chain import Chains, HookCall, Kind, begin, run, run_blocking
+from qpsmtpd.hooks.chain import HookCall, Kind, begin, run, run_blocking
 from qpsmtpd.hooks.slow import Timed
 from qpsmtpd.smtp.connection import Connection
 
@@ -17,23 +18,6 @@ pytestmark = pytest.mark.timeout(60, method="thread")
 PERIOD = 0.02
 LIMIT = 0.1
 LATE = "FATAL PLUGIN ERROR [test]: no answer within 0.1 seconds"
-PATIENCE = 5.0
-
-
-def watched(handlers):
-    """Make chains whose handlers the watchdog knows."""
-    watchdog.watch(handlers)
-    return Chains(handlers)
-
-
-def spins(*arguments):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        pass
-
-
-def sleeps(*arguments):
-    time.sleep(PATIENCE)
 
 
 @pytest.fixture
